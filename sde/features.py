@@ -1,0 +1,243 @@
+r"""Features :math:`h_x(\theta)` of the network: a registry.
+
+A feature is a scalar function :math:`g` of one scalar argument, times an amplitude c:
+
+* geometry "inner": :math:`h_x(\theta) = c\,g(\langle x, \theta\rangle)`,
+* geometry "radial": :math:`h_x(\theta) = c\,g(\|\theta - x\|^2 / 2)`.
+
+With several outputs a particle holds one weight vector an output, and output k uses the k-th.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from sde import validation, vmath
+from sde.native import compiled, inlined
+
+__all__ = ["FEATURES", "Feature", "feature_names", "find_feature", "register_feature"]
+
+ScalarFunction = Callable[[float], float]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A scalar feature g with its derivative and what Assumption 1 needs to know of it.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the registry.
+    value, derivative : callable
+        g and g', float to float, compilable by numba.
+    geometry : {"inner", "radial"}
+        Whether the argument is <x, θ> or ‖θ - x‖²/2.
+    bounds : tuple of three floats, or None
+        Suprema of |g|, |g'|, |g''| ("inner"), or of |h|, ‖∇h‖, ‖∇²h‖ ("radial"); infinite where
+        there is none; None if not known.
+    why_unbounded : str
+        The part of Assumption 1 that fails, if one does.
+    """
+
+    name: str
+    value: ScalarFunction
+    derivative: ScalarFunction
+    geometry: Literal["inner", "radial"] = "inner"
+    bounds: tuple[float, float, float] | None = None
+    why_unbounded: str = ""
+    builtin: bool = False
+
+
+@inlined
+def _sech_squared(a: float) -> float:
+    e = vmath.exp(-2.0 * abs(a))
+    s = 1.0 / (1.0 + e)
+    return 4.0 * e * s * s
+
+
+@inlined
+def _tanh(a: float) -> float:
+    return vmath.tanh(a)
+
+
+@inlined
+def _sigmoid(a: float) -> float:
+    return vmath.sigmoid(a)
+
+
+@inlined
+def _sigmoid_slope(a: float) -> float:
+    e = vmath.exp(-abs(a))
+    s = 1.0 / (1.0 + e)
+    return e * s * s
+
+
+@inlined
+def _sine(a: float) -> float:
+    return vmath.sin(a)
+
+
+@inlined
+def _cosine(a: float) -> float:
+    return vmath.cos(a)
+
+
+@inlined
+def _gaussian(a: float) -> float:
+    return vmath.exp(-a)
+
+
+@inlined
+def _gaussian_slope(a: float) -> float:
+    return -vmath.exp(-a)
+
+
+@inlined
+def _erf(a: float) -> float:
+    return vmath.erf(a)
+
+
+@inlined
+def _erf_slope(a: float) -> float:
+    return 1.1283791670955126 * vmath.exp(-a * a)  # 2/√π
+
+
+@inlined
+def _relu(a: float) -> float:
+    return max(a, 0.0)
+
+
+@inlined
+def _relu_slope(a: float) -> float:
+    return 1.0 if a > 0.0 else 0.0
+
+
+_KINK = "relu is unbounded and not differentiable at 0"
+
+#: sup|tanh''| = 4/(3√3), sup|σ''| = 1/(6√3), sup|erf''| = √(8/(πe)); the Hessian of the radial
+#: Gaussian has norm 1 at its centre and its gradient norm e^{-1/2} at distance 1.
+FEATURES: dict[str, Feature] = {
+    feature.name: feature
+    for feature in (
+        Feature(
+            "tanh", _tanh, _sech_squared, bounds=(1.0, 1.0, 4 / (3 * math.sqrt(3))), builtin=True
+        ),
+        Feature(
+            "sigmoid",
+            _sigmoid,
+            _sigmoid_slope,
+            bounds=(1.0, 0.25, 1 / (6 * math.sqrt(3))),
+            builtin=True,
+        ),
+        Feature("sine", _sine, _cosine, bounds=(1.0, 1.0, 1.0), builtin=True),
+        Feature(
+            "gaussian",
+            _gaussian,
+            _gaussian_slope,
+            geometry="radial",
+            bounds=(1.0, math.exp(-0.5), 1.0),
+            builtin=True,
+        ),
+        Feature(
+            "erf",
+            _erf,
+            _erf_slope,
+            bounds=(1.0, 2 / math.sqrt(math.pi), math.sqrt(8 / (math.pi * math.e))),
+            builtin=True,
+        ),
+        Feature(
+            "relu",
+            _relu,
+            _relu_slope,
+            bounds=(math.inf, 1.0, math.inf),
+            why_unbounded=_KINK,
+            builtin=True,
+        ),
+    )
+}
+
+
+def feature_names() -> list[str]:
+    """Return the names in the registry, in alphabetical order."""
+    return sorted(FEATURES)
+
+
+def find_feature(name: object) -> Feature:
+    """Return a registered feature; an unknown name is refused with the nearest known one."""
+    return FEATURES[validation.known_name("feature", name, FEATURES)]
+
+
+def register_feature(
+    name: str,
+    value: ScalarFunction,
+    derivative: ScalarFunction,
+    *,
+    geometry: Literal["inner", "radial"] = "inner",
+    bounds: tuple[float, float, float] | None = None,
+) -> Feature:
+    """Add a feature, given by two plain Python functions of one number.
+
+    Parameters
+    ----------
+    name : str
+        A name that is not taken.
+    value, derivative : callable
+        g and g'. They are compiled by numba; `math` functions may be used.
+    geometry : {"inner", "radial"}
+        Whether the argument is <x, θ> or ‖θ - x‖²/2.
+    bounds : tuple of three floats, optional
+        Suprema of |g|, |g'|, |g''| (of |h|, ‖∇h‖, ‖∇²h‖ if radial); `MeanFieldNetwork.bound` needs
+        them.
+
+    Returns
+    -------
+    Feature
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the name is taken, or an argument is of the wrong kind, or `derivative` is not the
+        derivative of `value` at a few points.
+
+    Examples
+    --------
+    >>> import math
+    >>> feature = register_feature(
+    ...     "softsign", lambda a: a / (1 + abs(a)), lambda a: 1 / (1 + abs(a)) ** 2,
+    ...     bounds=(1.0, 1.0, 2.0),
+    ... )
+    >>> del FEATURES["softsign"]
+    """
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ValueError(f"need a feature name like a variable's, got {name!r}")
+    if name in FEATURES:
+        raise ValueError(f"need a new feature name, got {name!r}, which is taken; choose another")
+    validation.known_name("geometry", geometry, ("inner", "radial"))
+    _check_derivative(name, value, derivative, radial=geometry == "radial")
+    if bounds is not None:
+        b0, b1, b2 = (float(bound) for bound in validation.real_array("bounds", bounds, (3,)))
+        bounds = (b0, b1, b2)
+    value, derivative = compiled(forceinline=True)(value), compiled(forceinline=True)(derivative)
+    feature = Feature(name, value, derivative, geometry, bounds)
+    FEATURES[name] = feature
+    return feature
+
+
+def _check_derivative(
+    name: str, value: ScalarFunction, derivative: ScalarFunction, *, radial: bool
+) -> None:
+    step = 1e-5
+    for point in (0.37, 0.91, 1.73) if radial else (-1.73, -0.37, 0.91):
+        try:
+            slope = (value(point + step) - value(point - step)) / (2 * step)
+            claimed = derivative(point)
+        except TypeError as error:
+            raise TypeError(
+                f"need value and derivative of feature {name!r} to map a float to a float: {error}"
+            ) from None
+        if abs(slope - claimed) > 1e-6 * max(1.0, abs(slope)):
+            raise ValueError(
+                f"need the derivative of feature {name!r}, got {claimed:.8g} at {point}, where a "
+                f"finite difference of its value gives {slope:.8g}; correct one of the two"
+            )

@@ -1,0 +1,206 @@
+"""Initial laws of the particles, sampled from the counter-based streams.
+
+A particle's initial state is a function of uniforms that depend on (seed, replicate, particle,
+coordinate) only, so it does not change when particles are added.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+
+from sde import random, validation
+
+__all__ = ["Gaussian", "InitialLaw", "Point", "Uniform", "sample_initial"]
+
+#: Rows drawn at a time: bounds the memory beside the state.
+ROWS = 1 << 16
+
+
+class InitialLaw(ABC):
+    """A law of initial states: a function of uniforms. Derive from it to write your own.
+
+    Examples
+    --------
+    >>> class Exponential(InitialLaw):
+    ...     def transform(self, uniforms):
+    ...         return -np.log(uniforms)
+    >>> sample_initial(Exponential(), 3, 2, seed=0, replicate=0).shape
+    (3, 2)
+    """
+
+    @abstractmethod
+    def transform(self, uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map independent uniforms in (0, 1), shape (k, p), to k initial states, shape (k, p)."""
+
+    def characteristic_function(self, frequency: NDArray[np.float64]) -> NDArray[np.complex128]:
+        r"""Return :math:`E e^{i u \\theta_0}` of one coordinate, at an array of frequencies u.
+
+        Needed only by the exact flow (`mean_field_flow` with method "fourier").
+        """
+        raise ValueError(
+            f"need an initial law with a characteristic function, got {self!r}; "
+            "define characteristic_function, or use method='particles'"
+        )
+
+
+@dataclass(frozen=True)
+class Gaussian(InitialLaw):
+    """Independent normal coordinates.
+
+    Parameters
+    ----------
+    scale : float
+        Standard deviation, at least 0.
+    mean : float
+        Mean of every coordinate.
+
+    Examples
+    --------
+    >>> Gaussian(0.5).transform(np.array([[0.5]])).tolist()
+    [[0.0]]
+    """
+
+    scale: float = 1.0
+    mean: float = 0.0
+
+    def __post_init__(self) -> None:
+        validation.real("scale", self.scale, least=0.0)
+        validation.real("mean", self.mean)
+
+    def transform(self, uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return normal numbers by inversion."""
+        return np.asarray(self.mean + self.scale * ndtri(uniforms))
+
+    def characteristic_function(self, frequency: NDArray[np.float64]) -> NDArray[np.complex128]:
+        """Return the characteristic function of one coordinate."""
+        return np.exp(1j * frequency * self.mean - 0.5 * (frequency * self.scale) ** 2)
+
+
+@dataclass(frozen=True)
+class Uniform(InitialLaw):
+    """Independent coordinates, uniform on an interval.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the interval, low < high.
+
+    Examples
+    --------
+    >>> Uniform(-1.0, 3.0).transform(np.array([[0.5]])).tolist()
+    [[1.0]]
+    """
+
+    low: float = -1.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        low, high = validation.real("low", self.low), validation.real("high", self.high)
+        if low >= high:
+            raise ValueError(f"need low < high, got low={low!r}, high={high!r}")
+
+    def transform(self, uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return uniform numbers."""
+        return self.low + (self.high - self.low) * uniforms
+
+    def characteristic_function(self, frequency: NDArray[np.float64]) -> NDArray[np.complex128]:
+        """Return the characteristic function of one coordinate."""
+        centre, half = (self.high + self.low) / 2, (self.high - self.low) / 2
+        return np.exp(1j * frequency * centre) * np.sinc(frequency * half / math.pi)
+
+
+@dataclass(frozen=True)
+class Point(InitialLaw):
+    """Every particle starts at the same point.
+
+    Parameters
+    ----------
+    value : float or tuple of floats
+        The point; one number stands for all coordinates.
+
+    Examples
+    --------
+    >>> Point((1.0, 2.0)).transform(np.zeros((2, 2))).tolist()
+    [[1.0, 2.0], [1.0, 2.0]]
+    """
+
+    value: float | tuple[float, ...] = 0.0
+
+    def __post_init__(self) -> None:
+        values = self.value if isinstance(self.value, tuple) else (self.value,)
+        for each in values:
+            validation.real("value", each)
+
+    def transform(self, uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return copies of the point."""
+        if isinstance(self.value, tuple) and len(self.value) != uniforms.shape[1]:
+            raise ValueError(
+                f"need a point of dimension {uniforms.shape[1]}, got {self.value!r}; "
+                "pass one number a coordinate, or one for all"
+            )
+        return np.array(np.broadcast_to(np.asarray(self.value, float), uniforms.shape))
+
+    def characteristic_function(self, frequency: NDArray[np.float64]) -> NDArray[np.complex128]:
+        """Return the characteristic function of a point on the line."""
+        values = self.value if isinstance(self.value, tuple) else (self.value,)
+        return np.exp(1j * frequency * float(values[0]))
+
+
+def sample_initial(
+    initial: InitialLaw | ArrayLike,
+    n: int,
+    dim: int,
+    *,
+    seed: int,
+    replicate: int,
+    dtype: Any = np.float64,
+) -> NDArray[Any]:
+    """Return n initial states: drawn from a law, or a checked copy of an (n, dim) array.
+
+    Parameters
+    ----------
+    initial : InitialLaw or (n, dim) array_like
+        Where the particles start.
+    n, dim : int
+        Number of particles and their dimension.
+    seed, replicate : int
+        Select the stream of uniforms.
+    dtype : dtype
+        Of the result.
+
+    Returns
+    -------
+    (n, dim) array
+        New memory.
+
+    Examples
+    --------
+    >>> sample_initial(Point(2.0), 2, 1, seed=0, replicate=0).tolist()
+    [[2.0], [2.0]]
+    """
+    if not isinstance(initial, InitialLaw):
+        if isinstance(initial, type) or callable(initial):
+            raise TypeError(
+                f"need an initial law or an (n, dim) array, got {initial!r}; pass an instance such "
+                "as Gaussian(1.0), or derive a class from InitialLaw"
+            )
+        return validation.real_array("initial", initial, (n, dim)).astype(dtype)
+    out = np.empty((n, dim), dtype=dtype)
+    for first in range(0, n, ROWS):
+        rows = min(ROWS, n - first)
+        u = random.uniforms(
+            rows, dim, seed=seed, replicate=replicate, stream="initial", first=first
+        )
+        states = np.asarray(initial.transform(u))
+        if states.shape != u.shape or not np.isfinite(states).all():
+            raise ValueError(
+                f"need {initial!r} to map uniforms of shape {u.shape} to finite states of the same "
+                f"shape, got shape {states.shape}; correct its transform"
+            )
+        out[first : first + rows] = states
+    return out

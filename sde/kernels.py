@@ -1,0 +1,277 @@
+"""The block pass: one time step of all particles, in one parallel sweep over blocks.
+
+A block of `WIDTH` particles is copied to a local array with one row a coordinate (structure of
+arrays), so that every loop runs over the lanes of a vector unit. In one visit a block gets its
+drift from the last mean field, its noise, its update, and adds to the sums that make the next mean
+field. What is specific to a system or to a noise law is behind a function pointer and works on a
+whole block, so that the drivers below are compiled once for all of them.
+
+Blocks are grouped into chunks whose number depends on n alone. A chunk sums in the order of its
+blocks, and the sums of the chunks are added in order: the result does not depend on the number of
+threads.
+"""
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from sde.native import SOURCE_DIGEST, call_block, compiled
+from sde.stable import SCRATCH, WIDTH, Draws, draw_block
+
+__all__ = ["Pieces", "advance", "drifts", "observables"]
+
+#: Most chunks of a sweep: enough to balance two to sixty-four threads, few enough to keep the
+#: sums of the chunks small beside the state.
+CHUNKS = 256
+
+#: Largest number that is not an infinity.
+LARGEST = np.finfo(np.float64).max
+
+
+class Pieces(NamedTuple):
+    """A system as the kernels see it: three block functions and the arrays they read."""
+
+    observe: int
+    prepare: int
+    drift: int
+    dim: int
+    n_observables: int
+    n_weights: int
+    shape: NDArray[np.int64]
+    data: NDArray[np.float64]
+
+
+@compiled()
+def load(theta: Any, first: int, count: int, block: Any) -> None:
+    dim = theta.shape[1]
+    for c in range(dim):
+        for lane in range(count):
+            block[c * WIDTH + lane] = theta[first + lane, c]
+        for lane in range(count, WIDTH):
+            block[c * WIDTH + lane] = 0.0
+
+
+@compiled()
+def store(block: Any, first: int, count: int, theta: Any) -> None:
+    dim = theta.shape[1]
+    for c in range(dim):
+        for lane in range(count):
+            theta[first + lane, c] = block[c * WIDTH + lane]
+
+
+@compiled()
+def observe(pieces: Pieces, block: Any, count: int, sums: Any, scratch: Any) -> None:
+    call_block(
+        pieces.observe,
+        pieces.shape.ctypes.data,
+        pieces.data.ctypes.data,
+        block.ctypes.data,
+        count,
+        sums.ctypes.data,
+        scratch.ctypes.data,
+        0,
+        0,
+    )
+
+
+@compiled()
+def prepare(pieces: Pieces, mean_field: Any, weights: Any) -> None:
+    call_block(
+        pieces.prepare,
+        pieces.shape.ctypes.data,
+        pieces.data.ctypes.data,
+        mean_field.ctypes.data,
+        weights.ctypes.data,
+        0,
+        0,
+        0,
+        0,
+    )
+
+
+@compiled()
+def find_drift(pieces: Pieces, block: Any, weights: Any, force: Any, scratch: Any) -> None:
+    call_block(
+        pieces.drift,
+        pieces.shape.ctypes.data,
+        pieces.data.ctypes.data,
+        block.ctypes.data,
+        weights.ctypes.data,
+        force.ctypes.data,
+        scratch.ctypes.data,
+        0,
+        0,
+    )
+
+
+@compiled()
+def update(block: Any, dt: float, force: Any, noise: Any) -> bool:
+    """Take an Euler step of a block; return whether every number stayed finite."""
+    outside = 0
+    for i in range(block.size):
+        block[i] += dt * force[i] + noise[i]
+        # false for NaN as well
+        outside += not abs(block[i]) <= LARGEST
+    return outside == 0
+
+
+@compiled()
+def chunk_bounds(chunk: int, chunks: int, blocks: int) -> tuple[int, int]:
+    return chunk * blocks // chunks, (chunk + 1) * blocks // chunks
+
+
+@compiled()
+def chunk_count(n: int) -> int:
+    """Return the number of chunks of n particles."""
+    return min(CHUNKS, (n + WIDTH - 1) // WIDTH)
+
+
+@compiled()
+def _sweep_chunk(
+    pieces: Pieces,
+    draws: Draws,
+    dt: float,
+    step: int,
+    substeps: int,
+    weights: Any,
+    sums: Any,
+    observing: bool,
+    theta: Any,
+    bounds: tuple[int, int],
+) -> bool:
+    """Advance the blocks of one chunk by one step; return whether they stayed finite."""
+    n, dim = theta.shape
+    block, force = np.empty(dim * WIDTH), np.empty(dim * WIDTH)
+    noise, scratch = np.empty(dim * WIDTH), np.empty(SCRATCH)
+    finite = True
+    sums[:] = 0.0
+    for b in range(bounds[0], bounds[1]):
+        first = b * WIDTH
+        count = min(WIDTH, n - first)
+        load(theta, first, count, block)
+        find_drift(pieces, block, weights, force, scratch)
+        noise[:] = 0.0
+        for s in range(substeps):
+            draw_block(draws, first, step * substeps + s, dim, noise, scratch)
+        finite &= update(block, dt, force, noise)
+        store(block, first, count, theta)
+        if observing:
+            observe(pieces, block, count, sums, scratch)
+    return finite
+
+
+@compiled()
+def observe_chunk(pieces: Pieces, theta: Any, sums: Any, bounds: tuple[int, int]) -> None:
+    n, dim = theta.shape
+    block = np.empty(dim * WIDTH)
+    scratch = np.empty(SCRATCH)
+    sums[:] = 0.0
+    for b in range(bounds[0], bounds[1]):
+        first = b * WIDTH
+        count = min(WIDTH, n - first)
+        load(theta, first, count, block)
+        observe(pieces, block, count, sums, scratch)
+
+
+@compiled()
+def average(sums: Any, n: int, mean_field: Any) -> None:
+    """Add the sums of the chunks in order and divide by the number of particles."""
+    mean_field[:] = 0.0
+    for chunk in range(sums.shape[0]):
+        for i in range(mean_field.size):
+            mean_field[i] += sums[chunk, i]
+    for i in range(mean_field.size):
+        mean_field[i] /= n
+
+
+def _make_observables() -> Any:
+    digest = SOURCE_DIGEST
+
+    @compiled(cache=True, parallel=True)
+    def observables(pieces: Pieces, theta: Any, mean_field: Any) -> None:
+        """Write the empirical means of the observables."""
+        _ = digest
+        n = theta.shape[0]
+        blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
+        sums = np.empty((chunks, pieces.n_observables))
+        for chunk in numba.prange(chunks):
+            observe_chunk(pieces, theta, sums[chunk], chunk_bounds(chunk, chunks, blocks))
+        average(sums, n, mean_field)
+
+    return observables
+
+
+def _make_drifts() -> Any:
+    digest = SOURCE_DIGEST
+
+    @compiled(cache=True, parallel=True)
+    def drifts(pieces: Pieces, theta: Any, mean_field: Any, out: Any) -> None:
+        """Write the drift of every particle, given the means of the observables."""
+        _ = digest
+        n, dim = theta.shape
+        weights = np.empty(pieces.n_weights)
+        prepare(pieces, mean_field, weights)
+        for b in numba.prange((n + WIDTH - 1) // WIDTH):
+            block, force = np.empty(dim * WIDTH), np.empty(dim * WIDTH)
+            scratch = np.empty(SCRATCH)
+            count = min(WIDTH, n - b * WIDTH)
+            load(theta, b * WIDTH, count, block)
+            find_drift(pieces, block, weights, force, scratch)
+            store(force, b * WIDTH, count, out)
+
+    return drifts
+
+
+def _make_advance() -> Any:
+    digest = SOURCE_DIGEST
+
+    @compiled(cache=True, parallel=True)
+    def advance(
+        pieces: Pieces,
+        draws: Draws,
+        dt: float,
+        substeps: int,
+        interacting: bool,
+        steps: tuple[int, int],
+        theta: Any,
+        mean_field: Any,
+    ) -> int:
+        """Advance all particles from step `steps[0]` to `steps[1]`, in place.
+
+        Row k of `mean_field` is the mean field at step k: read, and, if the particles interact,
+        written one row ahead. Return the step that gave a number that is not finite, or -1.
+        """
+        _ = digest
+        n = theta.shape[0]
+        blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
+        sums = np.empty((chunks, pieces.n_observables))
+        finite = np.empty(chunks, dtype=np.bool_)
+        weights = np.empty(pieces.n_weights)
+        for step in range(steps[0], steps[1]):
+            prepare(pieces, mean_field[step], weights)
+            if chunks == 1:  # waking the threads would cost more than the work
+                finite[0] = _sweep_chunk(
+                    pieces, draws, dt, step, substeps, weights, sums[0], interacting, theta,
+                    (0, blocks),
+                )
+            else:
+                for chunk in numba.prange(chunks):
+                    finite[chunk] = _sweep_chunk(
+                        pieces, draws, dt, step, substeps, weights, sums[chunk], interacting, theta,
+                        chunk_bounds(chunk, chunks, blocks),
+                    )
+            for chunk in range(chunks):
+                if not finite[chunk]:
+                    return step
+            if interacting:
+                average(sums, n, mean_field[step + 1])
+        return -1
+
+    return advance
+
+
+observables = _make_observables()
+drifts = _make_drifts()
+advance = _make_advance()

@@ -1,0 +1,328 @@
+r"""Losses :math:`\ell(f, y)` of the network: a registry, and the block functions they become.
+
+A loss is a function of a prediction and a target, both arrays with one number an output, and its
+gradient in the prediction. Separable losses are summed over outputs.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sde import validation
+from sde.native import (
+    SOURCE_DIGEST,
+    BlockFunction,
+    block_function,
+    compiled,
+    floats_at,
+    inlined,
+    integers_at,
+)
+
+__all__ = ["LOSSES", "Loss", "find_loss", "loss_names", "register_loss", "targets"]
+
+LossFunction = Callable[[Any, Any], float]
+GradientFunction = Callable[[Any, Any, Any], None]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss with its gradient and what Assumption 1 needs to know of it.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the registry.
+    value : callable
+        `value(prediction, target)`, the loss of one datum.
+    gradient : callable
+        `gradient(prediction, target, out)`, which writes the gradient in the prediction to `out`.
+    bounds : tuple of two floats, or None
+        Suprema, over predictions and admissible targets, of the norm of the gradient and of the
+        operator norm of the Hessian, for one output; infinite where there is none; None if not
+        known.
+    separable : bool
+        Whether the loss is a sum over outputs, so that the gradient's bound grows like √l.
+    labels : {"real", "sign", "class"}
+        Admissible targets: any real number, ±1, or a class (an integer, or a one-hot row).
+    """
+
+    name: str
+    value: LossFunction
+    gradient: GradientFunction
+    bounds: tuple[float, float] | None = None
+    separable: bool = True
+    labels: str = "real"
+    builtin: bool = False
+
+
+@inlined
+def _logistic(prediction: Any, target: Any) -> float:
+    total = 0.0
+    for k in range(len(target)):
+        margin = target[k] * prediction[k]
+        total += max(-margin, 0.0) + math.log1p(math.exp(-abs(margin)))
+    return total
+
+
+@inlined
+def _logistic_gradient(prediction: Any, target: Any, out: Any) -> None:
+    for k in range(len(target)):
+        margin = target[k] * prediction[k]
+        e = math.exp(-abs(margin))
+        out[k] = -target[k] * (e if margin > 0 else 1.0) / (1.0 + e)
+
+
+@inlined
+def _pseudo_huber(prediction: Any, target: Any) -> float:
+    total = 0.0
+    for k in range(len(target)):
+        residual = prediction[k] - target[k]
+        # √(1 + r²) - 1 without cancellation at small r
+        total += residual * (residual / (1.0 + math.sqrt(1.0 + residual * residual)))
+    return total
+
+
+@inlined
+def _pseudo_huber_gradient(prediction: Any, target: Any, out: Any) -> None:
+    for k in range(len(target)):
+        residual = prediction[k] - target[k]
+        out[k] = residual / math.sqrt(1.0 + residual * residual)
+
+
+@inlined
+def _squared(prediction: Any, target: Any) -> float:
+    total = 0.0
+    for k in range(len(target)):
+        residual = prediction[k] - target[k]
+        total += 0.5 * residual * residual
+    return total
+
+
+@inlined
+def _squared_gradient(prediction: Any, target: Any, out: Any) -> None:
+    for k in range(len(target)):
+        out[k] = prediction[k] - target[k]
+
+
+@inlined
+def _cross_entropy(prediction: Any, target: Any) -> float:
+    peak = prediction[0]
+    for k in range(1, len(target)):
+        peak = max(peak, prediction[k])
+    mass = 0.0
+    total = 0.0
+    for k in range(len(target)):
+        mass += math.exp(prediction[k] - peak)
+        total -= target[k] * (prediction[k] - peak)
+    return total + math.log(mass)
+
+
+@inlined
+def _cross_entropy_gradient(prediction: Any, target: Any, out: Any) -> None:
+    peak = prediction[0]
+    for k in range(1, len(target)):
+        peak = max(peak, prediction[k])
+    mass = 0.0
+    for k in range(len(target)):
+        out[k] = math.exp(prediction[k] - peak)
+        mass += out[k]
+    for k in range(len(target)):
+        out[k] = out[k] / mass - target[k]
+
+
+LOSSES: dict[str, Loss] = {
+    loss.name: loss
+    for loss in (
+        Loss(
+            "logistic",
+            _logistic,
+            _logistic_gradient,
+            bounds=(1.0, 0.25),
+            labels="sign",
+            builtin=True,
+        ),
+        Loss("pseudo_huber", _pseudo_huber, _pseudo_huber_gradient, bounds=(1.0, 1.0), builtin=True),
+        Loss("squared", _squared, _squared_gradient, bounds=(math.inf, 1.0), builtin=True),
+        # softmax minus one-hot has norm at most √2, the softmax covariance norm at most 1/2
+        Loss(
+            "cross_entropy",
+            _cross_entropy,
+            _cross_entropy_gradient,
+            bounds=(math.sqrt(2.0), 0.5),
+            separable=False,
+            labels="class",
+            builtin=True,
+        ),
+    )
+}
+
+
+def loss_names() -> list[str]:
+    """Return the names in the registry, in alphabetical order."""
+    return sorted(LOSSES)
+
+
+def find_loss(name: object) -> Loss:
+    """Return a registered loss; an unknown name is refused with the nearest known one."""
+    return LOSSES[validation.known_name("loss", name, LOSSES)]
+
+
+def register_loss(
+    name: str,
+    value: LossFunction,
+    gradient: GradientFunction,
+    *,
+    bounds: tuple[float, float] | None = None,
+    separable: bool = True,
+) -> Loss:
+    """Add a loss, given by two plain Python functions.
+
+    Parameters
+    ----------
+    name : str
+        A name that is not taken.
+    value : callable
+        `value(prediction, target)`: the loss of one datum, from two arrays with a number an output.
+    gradient : callable
+        `gradient(prediction, target, out)`: writes the gradient in the prediction to `out`.
+    bounds : tuple of two floats, optional
+        Suprema of the gradient's norm and of the Hessian's operator norm for one output;
+        `MeanFieldNetwork.bound` needs them.
+    separable : bool
+        Whether the loss is a sum over outputs.
+
+    Returns
+    -------
+    Loss
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the name is taken, an argument is of the wrong kind, or `gradient` is not the gradient of
+        `value` at a few points.
+
+    Examples
+    --------
+    >>> import math
+    >>> def log_cosh(prediction, target):
+    ...     return math.log(math.cosh(prediction[0] - target[0]))
+    >>> def log_cosh_gradient(prediction, target, out):
+    ...     out[0] = math.tanh(prediction[0] - target[0])
+    >>> loss = register_loss("log_cosh", log_cosh, log_cosh_gradient, bounds=(1.0, 1.0))
+    >>> del LOSSES["log_cosh"]
+    """
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ValueError(f"need a loss name like a variable's, got {name!r}")
+    if name in LOSSES:
+        raise ValueError(f"need a new loss name, got {name!r}, which is taken; choose another")
+    _check_gradient(name, value, gradient)
+    if bounds is not None:
+        b1, b2 = (float(bound) for bound in validation.real_array("bounds", bounds, (2,)))
+        bounds = (b1, b2)
+    loss = Loss(name, compiled()(value), compiled()(gradient), bounds, separable)
+    LOSSES[name] = loss
+    return loss
+
+
+def _check_gradient(name: str, value: LossFunction, gradient: GradientFunction) -> None:
+    step = 1e-5
+    for prediction, target in ((0.3, 1.0), (-0.8, 1.0), (1.7, -1.0)):
+        f, y, out = np.array([prediction]), np.array([target]), np.zeros(1)
+        try:
+            slope = (value(f + step, y) - value(f - step, y)) / (2 * step)
+            gradient(f, y, out)
+            wrong = abs(slope - out[0]) > 1e-6 * max(1.0, abs(slope))
+        except (TypeError, IndexError) as error:
+            raise TypeError(
+                f"need loss {name!r} as value(prediction, target) and "
+                f"gradient(prediction, target, out) on arrays: {error}"
+            ) from None
+        if wrong:
+            raise ValueError(
+                f"need the gradient of loss {name!r}, got {out[0]:.8g} at prediction {prediction}, "
+                f"target {target}, where a finite difference of its value gives {slope:.8g}; "
+                "correct one of the two"
+            )
+
+
+def targets(loss: Loss, y: object, m: int) -> NDArray[np.float64]:
+    """Return the targets as an (m, l) array, refused if the loss does not admit them.
+
+    Parameters
+    ----------
+    loss : Loss
+        Says which labels are admissible.
+    y : (m,) or (m, l) array_like
+        For labels "class", (m,) holds classes 0, ..., l - 1.
+    m : int
+        Number of data.
+    """
+    flat = np.ndim(y) == 1  # type: ignore[arg-type]  # a ragged list is refused just below
+    array = validation.real_array("y", y, (m,) if flat else (m, "l"))
+    if loss.labels == "class":
+        return _one_hot(array) if flat else _checked_rows(array)
+    if loss.labels == "sign" and not np.isin(array, (-1.0, 1.0)).all():
+        wrong = array[~np.isin(array, (-1.0, 1.0))][0]
+        raise ValueError(
+            f"need labels -1 or +1 for the {loss.name} loss, got a label {wrong!r}; "
+            "for labels 0 and 1 pass 2 * y - 1"
+        )
+    return array.reshape(m, -1)
+
+
+def _one_hot(classes: NDArray[np.float64]) -> NDArray[np.float64]:
+    if (classes != np.floor(classes)).any() or classes.min() < 0:
+        wrong = classes[(classes != np.floor(classes)) | (classes < 0)][0]
+        raise ValueError(
+            f"need classes 0, 1, ... for the cross_entropy loss, got a label {wrong!r}; "
+            "number the classes with numpy.unique(y, return_inverse=True)"
+        )
+    outputs = max(2, int(classes.max()) + 1)
+    if outputs > 10 * len(classes) + 10:
+        raise ValueError(
+            f"need classes numbered without large gaps, got a label {classes.max()!r} in "
+            f"{len(classes)} data; number them with numpy.unique(y, return_inverse=True)"
+        )
+    return np.eye(outputs)[classes.astype(np.int64)]
+
+
+def _checked_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    good = (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1.0, rtol=0, atol=1e-9)
+    if rows.shape[1] < 2 or not good:
+        raise ValueError(
+            "need rows of probabilities over at least two classes for the cross_entropy loss, got "
+            f"a row {rows[0].tolist()}; pass classes as an (m,) array or one-hot rows"
+        )
+    return rows
+
+
+def make_prepare(loss: Loss) -> BlockFunction:
+    """Compile the block function that turns a mean field into the weights of the drift.
+
+    The weight of datum j and output k is -c/m times the loss's derivative there, c the amplitude.
+    """
+    digest, gradient = SOURCE_DIGEST, loss.gradient
+
+    @block_function(cache=loss.builtin)
+    def prepare(
+        shape: int, data: int, mean_field: int, weights: int, _e: int, _f: int, _g: int, _h: int
+    ) -> None:
+        _ = digest
+        sizes = integers_at(shape, 3)
+        m, d, outputs = sizes[0], sizes[1], sizes[2]
+        numbers = floats_at(data, 1 + m * d + m * outputs)
+        amplitude, y = numbers[0], numbers[1 + m * d :]
+        prediction = floats_at(mean_field, m * outputs)
+        weight = floats_at(weights, m * outputs)
+        for j in range(m):
+            row = slice(j * outputs, (j + 1) * outputs)
+            gradient(prediction[row], y[row], weight[row])
+        for i in range(m * outputs):
+            weight[i] *= -amplitude / m
+
+    return prepare

@@ -1,0 +1,144 @@
+"""Typed access to the compiler: what every kernel of the package is built with.
+
+A kernel is assembled at run time from small compiled pieces (a noise law, a feature, a loss).
+The pieces meet through plain C function pointers, so that the parallel drivers are compiled once
+and cached on disk, whichever pieces a user combines. The three names here are all that takes:
+`compiled` and `block_function` compile, `call_block` calls.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, register_jitable
+
+__all__ = [
+    "SOURCE_DIGEST",
+    "BlockFunction",
+    "block_function",
+    "call_block",
+    "compiled",
+    "floats_at",
+    "inlined",
+    "integers_at",
+    "matrix_at",
+]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _source_digest() -> str:
+    """Hash the sources of this package.
+
+    Numba's disk cache notices an edit of the file a kernel is defined in, not of the files whose
+    functions it inlines. Kernels close over this value, and so are compiled anew after any edit.
+    """
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+SOURCE_DIGEST = _source_digest()
+
+
+def compiled(*, error_model: str = "numpy", **options: Any) -> Callable[[Function], Function]:
+    """Compile a function in nopython mode: a typed `numba.njit`."""
+
+    def decorate(function: Function) -> Function:
+        return cast(Function, numba.njit(error_model=error_model, **options)(function))
+
+    return decorate
+
+
+class BlockFunction:
+    """A compiled block function and its address; the address is valid while the object lives."""
+
+    def __init__(self, native: Any) -> None:
+        self._native = native
+        self.address = int(native.address)
+
+
+ARGUMENTS = 8
+
+
+def block_function(*, cache: bool, **options: Any) -> Callable[[Callable[..., None]], BlockFunction]:
+    """Compile a function of eight machine words, callable from a kernel through its address.
+
+    Arguments are passed as integers: counts as they are, arrays as addresses that the function
+    reads with `floats_at`. Division by zero gives an infinity or NaN, never an exception, because
+    an exception has nowhere to go inside a parallel kernel; `simulate` finds the NaN.
+    """
+    signature = types.void(*[types.intp] * ARGUMENTS)
+
+    def decorate(function: Callable[..., None]) -> BlockFunction:
+        native = numba.cfunc(signature, cache=cache, error_model="numpy", **options)(function)
+        return BlockFunction(native)
+
+    return decorate
+
+
+@intrinsic  # type: ignore[untyped-decorator]  # numba has no type stubs
+def call_block(
+    _typing: Any, address: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any
+) -> tuple[Any, Any]:
+    """Call the block function at `address` with eight machine words."""
+    signature = types.void(*[types.intp] * (ARGUMENTS + 1))
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(types.intp.bitwidth)
+        pointer = ir.FunctionType(ir.VoidType(), [word] * ARGUMENTS).as_pointer()
+        builder.call(builder.inttoptr(arguments[0], pointer), arguments[1:])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _pointer_intrinsic(item: Any) -> Any:
+    @intrinsic  # type: ignore[untyped-decorator]  # numba has no type stubs
+    def pointer_at(_typing: Any, address: Any) -> tuple[Any, Any]:
+        signature = types.CPointer(item)(types.intp)
+
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(
+                arguments[0], context.get_value_type(signature.return_type)
+            )
+
+        return signature, generate
+
+    return pointer_at
+
+
+_float_pointer = _pointer_intrinsic(types.float64)
+_integer_pointer = _pointer_intrinsic(types.int64)
+
+
+@compiled()
+def floats_at(address: int, size: int) -> Any:
+    """View `size` float64 numbers at a memory address as an array."""
+    return numba.carray(_float_pointer(address), (size,))
+
+
+@compiled()
+def matrix_at(address: int, rows: int, columns: int) -> Any:
+    """View float64 numbers at a memory address as a matrix."""
+    return numba.carray(_float_pointer(address), (rows, columns))
+
+
+@compiled()
+def integers_at(address: int, size: int) -> Any:
+    """View `size` int64 numbers at a memory address as an array."""
+    return numba.carray(_integer_pointer(address), (size,))
+
+
+def inlined(function: Function) -> Function:
+    """Let a function be called from compiled code while it stays a plain Python function.
+
+    Unlike a compiled function, a plain one has a stable identity on disk, so that a kernel which
+    closes over it can be cached.
+    """
+    return cast(Function, register_jitable(forceinline=True, error_model="numpy")(function))

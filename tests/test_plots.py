@@ -1,0 +1,107 @@
+"""Figures: their data are checked, and what is drawn is there and is the same every time."""
+
+import subprocess
+import sys
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from theory_checks.figures import Figure, Panel, Series
+from theory_checks.plots import render
+
+
+def example():
+    """Return a figure with every style and emphasis, on linear and logarithmic axes."""
+    n = np.array([16.0, 32.0, 64.0, 128.0])
+    gap = 3 / np.sqrt(n)
+    gaps = (
+        Series("measured", n, gap, 0.8 * gap, 1.2 * gap),
+        Series("fit", n, gap, 0.9 * gap, 1.1 * gap, "line"),
+        Series("guarantee", n, 4 * gap, style="line", emphasis="guarantee"),
+        Series("sharp law", n, gap, style="line", emphasis="law"),
+        Series("control", n, 0 * n + 5, 0 * n - 1, 0 * n + 6, emphasis="control"),
+        Series("", n, 0 * n + 5, style="line", emphasis="control"),
+    )
+    edges = np.linspace(0, 3, 7)
+    law = (
+        Series("measured law", edges, [0, 1, 3, 2, 1, 0], style="histogram"),
+        Series("band of the law", edges, edges, edges - 0.5, edges + 0.5, "band", "law"),
+        Series("control law", edges, np.ones(6), style="histogram", emphasis="control"),
+    )
+    panels = (
+        Panel("Gap", "number of particles n", "gap", gaps, "log", "log"),
+        Panel("Law", "gap", "density", law),
+    )
+    return Figure("theorem-0", "The gap falls & the law fits.", panels)
+
+
+def test_both_files_exist_and_the_image_is_not_blank(tmp_path):
+    assert render(example(), tmp_path) == ["theorem-0.png", "theorem-0.svg"]
+    image = imread(tmp_path / "theorem-0.png")[..., :3]
+    assert image.shape[0] > 400
+    assert image.shape[1] > 1000
+    inked = np.mean(np.any(image < 0.9, axis=-1))
+    assert 0.01 < inked < 0.5
+    for half in np.array_split(image, 2, axis=1):
+        assert np.mean(np.any(half < 0.9, axis=-1)) > 0.01
+
+
+def test_the_text_of_the_svg_is_text(tmp_path):
+    render(example(), tmp_path)
+    text = (tmp_path / "theorem-0.svg").read_text()
+    for part in ("number of particles n", "sharp law", "guarantee", "band of the law", ">128<"):
+        assert part in text
+
+
+def test_the_svg_has_the_same_bytes_in_another_process_and_style(tmp_path):
+    render(example(), tmp_path)
+    first = (tmp_path / "theorem-0.svg").read_bytes()
+    with mpl.rc_context({"font.size": 20, "svg.hashsalt": "other", "axes.grid": False}):
+        render(example(), tmp_path)
+        assert mpl.rcParams["font.size"] == 20
+    assert (tmp_path / "theorem-0.svg").read_bytes() == first
+    code = "from test_plots import example, render; render(example(), '.')"
+    path = ":".join(sys.path)
+    (tmp_path / "again").mkdir()
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, cwd=tmp_path / "again", env={"PYTHONPATH": path}
+    )
+    assert (tmp_path / "again" / "theorem-0.svg").read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"y": [1.0]}, ValueError, "need 2 values in y"),
+        ({"x": [], "y": []}, ValueError, "need at least 1 values in x"),
+        ({"y": [1.0, np.nan]}, ValueError, "not finite"),
+        ({"y": ["a", "b"]}, TypeError, "need real numbers"),
+        ({"low": [0.0, 0.0]}, ValueError, "need both low and high"),
+        ({"low": [3.0, 0.0], "high": [4.0, 4.0]}, ValueError, "need low <= y <= high"),
+        ({"style": "band"}, ValueError, "its style is 'band'"),
+        ({"style": "histogram"}, ValueError, "one fewer than edges"),
+        ({"style": "dots"}, ValueError, "need style to be one of"),
+        ({"emphasis": "guarante"}, ValueError, "did you mean guarantee"),
+    ],
+)
+def test_a_series_refuses_what_cannot_be_drawn(changes, error, message):
+    with pytest.raises(error, match=message):
+        Series(**{"label": "s", "x": [1.0, 2.0], "y": [1.0, 2.0], **changes})
+
+
+def test_panels_and_figures_refuse_what_cannot_be_drawn():
+    series = Series("s", [0.0, 1.0], [1.0, 2.0])
+    with pytest.raises(ValueError, match="need x > 0 on the logarithmic axis"):
+        Panel("p", "x", "y", (series,), "log")
+    with pytest.raises(ValueError, match="at least one series"):
+        Panel("p", "x", "y", ())
+    with pytest.raises(ValueError, match="need y_scale to be one of"):
+        Panel("p", "x", "y", (series,), "linear", "logit")
+    with pytest.raises(TypeError, match="need Series"):
+        Panel("p", "x", "y", ("s",))
+    with pytest.raises(ValueError, match="at least one panel"):
+        Figure("f", "c", ())
+    with pytest.raises(ValueError, match="need letters"):
+        Figure("a/b", "c", (Panel("p", "x", "y", (series,)),))

@@ -1,0 +1,1 @@
+"""Numerical tests of the theorems about particle systems with stable noise."""

@@ -1,0 +1,109 @@
+"""What a claim is, and how one is found by its name."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from theory_checks.validation import nearest, one_of, whole
+from theory_checks.verdict import Evidence, Verdict
+
+__all__ = ["Claim", "Profile", "Settings", "find_claims"]
+
+Profile = Literal["quick", "standard", "deep"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    How a check is to be run.
+
+    Parameters
+    ----------
+    profile : {"quick", "standard", "deep"}
+        How much to simulate: "quick" decides every verdict, the others narrow the intervals.
+    seed : int
+        Seed of every simulation and bootstrap, from 0 to 2**64 - 1.
+    advance : callable
+        ``advance(fraction, what)`` reports the fraction done, in [0, 1], and what is being done.
+
+    Examples
+    --------
+    >>> Settings("quick", 0, lambda fraction, what: None).profile
+    'quick'
+    """
+
+    profile: Profile
+    seed: int
+    advance: Callable[[float, str], None]
+
+    def __post_init__(self) -> None:
+        """Check the profile and the seed."""
+        one_of("profile", self.profile, get_args(Profile))
+        seed = whole("seed", self.seed, at_least=0)
+        if seed >= 2**64:
+            raise ValueError(f"need seed < 2**64, got seed={seed}")
+        object.__setattr__(self, "seed", seed)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """
+    One numbered statement and the check of it.
+
+    Parameters
+    ----------
+    id : str
+        Name on the command line, such as "theorem-4.2".
+    title : str
+        A few words.
+    statement : str
+        One line in words.
+    printed_form : str
+        The printed formula, as plain text.
+    recorded : Verdict
+        The verdict that careful checks have found; a run reports when it finds another.
+    check : callable
+        Simulates and measures, and returns the evidence.
+
+    Examples
+    --------
+    >>> claim = Claim("theorem-0", "Zero", "It is zero.", "0 = 0", "holds", lambda s: Evidence(()))
+    >>> claim.recorded
+    'holds'
+    """
+
+    id: str
+    title: str
+    statement: str
+    printed_form: str
+    recorded: Verdict
+    check: Callable[[Settings], Evidence]
+
+    def __post_init__(self) -> None:
+        """Check the recorded verdict."""
+        one_of(f"recorded verdict of {self.id}", self.recorded, get_args(Verdict))
+
+
+def find_claims(names: Iterable[str], known: Mapping[str, Claim]) -> list[Claim]:
+    """
+    Return the claims of the given names, each once, or all of them when there is no name.
+
+    Raises
+    ------
+    ValueError
+        If a name is not known; the nearest known one is suggested.
+
+    Examples
+    --------
+    >>> claim = Claim("theorem-0", "Zero", "It is zero.", "0 = 0", "holds", lambda s: Evidence(()))
+    >>> find_claims(["theorem_0"], {"theorem-0": claim})
+    Traceback (most recent call last):
+    ...
+    ValueError: need a known claim, got 'theorem_0'; did you mean theorem-0? Known: theorem-0
+    """
+    wanted = list(dict.fromkeys(names)) or list(known)
+    for name in wanted:
+        if name not in known:
+            hint = nearest(name, known) or "."
+            raise ValueError(f"need a known claim, got {name!r}{hint} Known: {', '.join(known)}")
+    return [known[name] for name in wanted]

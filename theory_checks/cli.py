@@ -1,0 +1,138 @@
+"""The command line `theory-checks`."""
+
+import traceback
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from theory_checks.claim import Claim
+    from theory_checks.results import Report
+
+__all__ = ["app"]
+
+# Everything heavy (the simulator and its compiler, matplotlib) is imported inside the commands, so
+# that help is shown at once.
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Test the theorems about particle systems with stable noise on real simulations.",
+    epilog="Start with: theory-checks run --profile quick --out results",
+)
+
+
+class Profile(StrEnum):
+    """How much to simulate."""
+
+    quick = "quick"
+    standard = "standard"
+    deep = "deep"
+
+
+@app.command("list")
+def list_claims() -> None:
+    """Show the claims that can be checked, and the verdict on record for each."""
+    from rich.table import Table
+
+    from theory_checks.runner import default_console
+
+    table = Table("claim", "title", "verdict on record")
+    for claim in _find([]):
+        table.add_row(claim.id, claim.title, claim.recorded)
+    default_console().print(table)
+
+
+@app.command()
+def run(
+    claims: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CLAIM",
+            help="Claims to check, such as theorem-4.2 (see `theory-checks list`); all by default.",
+        ),
+    ] = None,
+    profile: Annotated[
+        Profile,
+        typer.Option(
+            help="How much to simulate: quick decides every verdict in about a minute, standard "
+            "and deep take longer and give narrower intervals."
+        ),
+    ] = Profile.quick,
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder for results.json, report.md and the figures; made if missing."),
+    ] = Path("results"),
+    seed: Annotated[
+        int, typer.Option(help="Seed of all simulations: the same seed gives the same results.")
+    ] = 0,
+) -> None:
+    """
+    Check claims on simulations, and write results, figures and a report.
+
+    The exit status is 0 when every verdict is the one on record, 1 when some differ, are
+    inconclusive or could not be reached, and 2 when the command is not valid.
+    """
+    chosen = _find(claims or [])
+    from theory_checks.runner import ClaimError, FolderError
+    from theory_checks.runner import run as run_claims
+
+    try:
+        report = run_claims(chosen, profile.value, _checked_seed(seed), out)
+    except FolderError as error:
+        raise typer.BadParameter(str(error), param_hint="--out") from error
+    except ClaimError as error:
+        traceback.print_exception(error.__cause__)
+        typer.echo(f"Error: {error}", err=True)
+        typer.echo(f"The results of the claims before it are in {out / 'results.json'}.", err=True)
+        raise typer.Exit(1) from error
+    _conclude(report, out)
+
+
+@app.command("report")
+def write_report(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of a run, with its results.json.")
+    ],
+) -> None:
+    """Write the Markdown report of an earlier run again, from its results.json."""
+    from theory_checks.report import ResultsError, write
+
+    try:
+        path = write(folder)
+    except ResultsError as error:
+        raise typer.BadParameter(str(error), param_hint="DIR") from error
+    typer.echo(f"Report: {path}")
+
+
+def _find(names: list[str]) -> "list[Claim]":
+    """Return the claims of the given names, or stop with a usage error."""
+    from theory_checks.claims import find
+
+    try:
+        return find(names)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="CLAIM") from error
+
+
+def _checked_seed(seed: int) -> int:
+    """Return the seed, or stop with a usage error."""
+    if not 0 <= seed < 2**64:
+        raise typer.BadParameter(f"need 0 <= seed < 2**64, got seed={seed}", param_hint="--seed")
+    return seed
+
+
+def _conclude(report: "Report", out: Path) -> None:
+    """Say where the report is, and stop with status 1 when a verdict is not the one on record."""
+    typer.echo(f"Report: {out / 'report.md'}")
+    for result in report.differing:
+        typer.echo(
+            f"{result.id}: the verdict is '{result.verdict}', on record is '{result.recorded}'",
+            err=True,
+        )
+    if report.differing:
+        raise typer.Exit(1)
+    typer.echo("Every verdict is the one on record.")

@@ -1,0 +1,178 @@
+"""Draw the figures: the only module that imports matplotlib."""
+
+from collections import Counter
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from numpy.typing import ArrayLike, NDArray
+
+from theory_checks.figures import Emphasis, Figure, Panel, Series, Style
+
+__all__ = ["render"]
+
+# The palette of Okabe and Ito, told apart with every common form of colour blindness. Vermilion is
+# kept for guarantees, black for laws and grey for controls.
+COLOURS: dict[Emphasis, tuple[str, ...]] = {
+    "data": ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
+    "law": ("#000000",),
+    "guarantee": ("#D55E00",),
+    "control": ("#8C8C8C",),
+}
+MARKERS: dict[Emphasis, tuple[str, ...]] = {
+    "data": ("o", "s", "^", "D", "v"),
+    "law": ("*", "P"),
+    "guarantee": ("_",),
+    "control": ("X", "P", "h"),
+}
+DASHES: dict[Emphasis, tuple[Any, ...]] = {
+    "data": ("-",),
+    "law": ("-", (0, (5, 1, 1, 1)), (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1))),
+    "guarantee": ((0, (6, 2)), (0, (3, 2)), (0, (10, 3))),
+    "control": ((0, (2, 1.5)), (0, (4, 1.5)), (0, (1, 2))),
+}
+LAYER: dict[Emphasis, int] = {"control": 2, "guarantee": 3, "law": 4, "data": 5}
+SETTINGS: Any = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10,
+    "figure.facecolor": "white",
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.6,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "theory-checks",  # the same identifiers in every run
+}
+PANEL_INCHES = (5.2, 3.7)
+LEGEND_LINE_INCHES = 0.21
+AXIS_INCHES = 4.1  # width of the axes within a panel, less their margins
+CHARACTER_INCHES = 0.1  # of a tick label, with the space to the next
+MAX_COLUMNS = 3
+
+
+def render(figure: Figure, folder: str | Path) -> list[str]:
+    """
+    Write `figure` as a PNG and an SVG file, and return the two file names.
+
+    Parameters
+    ----------
+    figure : Figure
+        What to draw.
+    folder : path
+        An existing folder. The same figure gives the same bytes of SVG.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> panel = Panel("Error", "n", "error", (Series("data", [1, 2], [1.0, 0.5]),))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     render(Figure("example", "The error falls.", (panel,)), folder)
+    ['example.png', 'example.svg']
+    """
+    about = {"Title": figure.name, "Description": figure.caption}
+    names = [f"{figure.name}.png", f"{figure.name}.svg"]
+    with mpl.rc_context():
+        mpl.rcdefaults()  # a user's own style does not change the figures
+        mpl.rcParams.update(SETTINGS)
+        canvas = _draw(figure)
+        canvas.savefig(Path(folder) / names[0], dpi=150, metadata=about)
+        canvas.savefig(Path(folder) / names[1], metadata={**about, "Date": None})
+    return names
+
+
+def _draw(figure: Figure) -> Canvas:
+    """Return the drawn figure."""
+    columns = 2 if len(figure.panels) == 4 else min(MAX_COLUMNS, len(figure.panels))
+    rows = ceil(len(figure.panels) / columns)
+    lines = max(sum(bool(s.label) for s in panel.series) for panel in figure.panels)
+    height = rows * (PANEL_INCHES[1] + LEGEND_LINE_INCHES * lines)
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08)
+    canvas = Canvas(figsize=(columns * PANEL_INCHES[0], height), layout=layout)
+    for index, panel in enumerate(figure.panels):
+        _draw_panel(canvas.add_subplot(rows, columns, index + 1), panel)
+    return canvas
+
+
+def _draw_panel(axes: Axes, panel: Panel) -> None:
+    """Draw one panel, with its legend below it where it hides nothing."""
+    axes.set_title(panel.title, wrap=True)
+    axes.set_xlabel(panel.x_label)
+    axes.set_ylabel(panel.y_label)
+    axes.set_xscale(panel.x_scale)
+    axes.set_yscale(panel.y_scale)
+    bottom = _least_positive(panel) / 2 if panel.y_scale == "log" else -np.inf
+    # Ranks count each style apart, so that the first fit has the colour of the first points.
+    ranks = Counter[tuple[Emphasis, Style]]()
+    handles = []
+    for series in panel.series:
+        kind = (series.emphasis, series.style)
+        handles.append(_draw_series(axes, series, ranks[kind], bottom))
+        ranks[kind] += 1
+    _tick_at_points(axes, panel)
+    shown = [(handle, s.label) for handle, s in zip(handles, panel.series, strict=True) if s.label]
+    if shown:
+        axes.legend(*zip(*shown, strict=True), loc="upper left", bbox_to_anchor=(-0.02, -0.17))
+
+
+def _tick_at_points(axes: Axes, panel: Panel) -> None:
+    """Tick a logarithmic x axis at the measured points, where their labels fit."""
+    points = [s.x for s in panel.series if s.style == "points"]
+    if panel.x_scale != "log" or not points:
+        return
+    ticks = np.unique(np.concatenate([np.asarray(x) for x in points]))
+    labels = [f"{tick:.3g}" if tick < 1 else f"{tick:.6g}" for tick in ticks]
+    gaps = np.diff(np.log(ticks))
+    widest = max(map(len, labels)) * CHARACTER_INCHES
+    if gaps.size and gaps.min() / gaps.sum() * AXIS_INCHES > widest:
+        axes.set_xticks(ticks, labels)
+        axes.xaxis.minorticks_off()
+
+
+def _least_positive(panel: Panel) -> float:
+    """Return the least positive number that the panel shows on its y axis."""
+    shown = [np.asarray(values) for s in panel.series for values in (s.y, s.low) if values]
+    joined = np.concatenate(shown)
+    return float(joined[joined > 0].min(initial=np.inf))
+
+
+def _draw_series(axes: Axes, series: Series, rank: int, bottom: float) -> Any:
+    """Draw one series in the look of its emphasis and rank, and return its handle."""
+    x, y = np.asarray(series.x), np.asarray(series.y)
+    ends = None if series.low is None else (_cut(series.low, bottom), np.asarray(series.high))
+    colour = _pick(COLOURS, series, rank)
+    look = {"color": colour, "zorder": LAYER[series.emphasis]}
+    if series.style == "points":
+        errors = None if ends is None else np.abs(np.stack([y - ends[0], ends[1] - y]))
+        marker = _pick(MARKERS, series, rank)
+        return axes.errorbar(x, y, errors, fmt=marker, ms=5.5, capsize=3, elinewidth=1.3, **look)
+    if series.style == "histogram":
+        filled = series.emphasis == "data"
+        return axes.stairs(y, x, fill=filled, alpha=0.45 if filled else 1, lw=1.6, **look)
+    if series.style == "band" and ends is not None:
+        return axes.fill_between(x, *ends, alpha=0.25, lw=0, **look)
+    if ends is not None:
+        axes.fill_between(x, *ends, alpha=0.2, lw=0, **look)
+    return axes.plot(x, y, ls=_pick(DASHES, series, rank), lw=1.8, **look)[0]
+
+
+def _cut(low: ArrayLike, bottom: float) -> NDArray[np.float64]:
+    """Return the low ends of intervals, cut at the bottom of the panel."""
+    return np.maximum(np.asarray(low, dtype=np.float64), bottom)
+
+
+def _pick(table: dict[Emphasis, tuple[Any, ...]], series: Series, rank: int) -> Any:
+    """Return the entry for the emphasis of a series and its rank within that emphasis."""
+    entries = table[series.emphasis]
+    return entries[rank % len(entries)]
