@@ -1,6 +1,9 @@
 """Interacting particle systems driven by stable Lévy noise."""
 
+from sde.compression import CompressionLaw, compression_error, prune, pruning_ratio
+from sde.coupling import chaos_gap, euler_error
 from sde.features import register_feature
+from sde.flow import Flow, mean_field_flow, simulate_limit
 from sde.initial import Gaussian, InitialLaw, Point, Uniform
 from sde.losses import register_loss
 from sde.simulate import Solution, simulate
@@ -8,6 +11,8 @@ from sde.stable import StableNoise
 from sde.systems import McKeanVlasov, MeanFieldNetwork
 
 __all__ = [
+    "CompressionLaw",
+    "Flow",
     "Gaussian",
     "InitialLaw",
     "McKeanVlasov",
@@ -16,7 +21,14 @@ __all__ = [
     "Solution",
     "StableNoise",
     "Uniform",
+    "chaos_gap",
+    "compression_error",
+    "euler_error",
+    "mean_field_flow",
+    "prune",
+    "pruning_ratio",
     "register_feature",
     "register_loss",
     "simulate",
+    "simulate_limit",
 ]

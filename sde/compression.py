@@ -138,8 +138,10 @@ class CompressionLaw:
     tail_constant : float
         :math:`c = \lim x^\alpha P(W > x)`; for the limit (5) at time t it is
         :math:`t\,\sigma^\alpha C(p)`.
-    small_energy : float
-        :math:`m_\kappa = E[W^2; W \le q_{1-\kappa}]`, the energy that pruning removes.
+    norms : (N,) array_like
+        A large i.i.d. sample of the norm W, from which :math:`m_\kappa` is computed.
+    keep : float
+        The share κ of particles that pruning keeps, above 0 and below 1.
 
     Notes
     -----
@@ -154,7 +156,8 @@ class CompressionLaw:
 
     alpha: float
     tail_constant: float
-    small_energy: float
+    norms: NDArray[np.float64]
+    keep: float
 
     def __post_init__(self) -> None:
         alpha = validation.real("alpha", self.alpha)
@@ -163,33 +166,34 @@ class CompressionLaw:
                 f"need 0 < alpha < 2, got alpha={alpha!r}; at alpha = 2 the error does not vanish"
             )
         validation.positive("tail_constant", self.tail_constant)
-        validation.positive("small_energy", self.small_energy)
+        norms = validation.real_array("norms", self.norms, ("N",))
+        if norms.min() < 0:
+            raise ValueError(f"need norms >= 0, got {norms.min()!r}; pass norms, not coordinates")
+        norms.sort()
+        object.__setattr__(self, "norms", norms)
+        self.small_energy(self.keep)
 
     @classmethod
     def of_sample(
         cls, theta: ArrayLike, keep: float, *, alpha: float, tail_constant: float
     ) -> "CompressionLaw":
-        r"""Take :math:`m_\kappa` from a large i.i.d. sample.
+        """Make the law of a large i.i.d. sample of particles.
 
         Parameters
         ----------
-        theta : (n, p) array_like
-            Sample of the law of one particle.
-        keep : float
-            The share κ to keep, above 0 and below 1.
-        alpha, tail_constant : float
+        theta : (N, p) array_like
+            Sample of the law of one particle, such as `simulate_limit` gives.
+        keep, alpha, tail_constant : float
             As for the class.
         """
         state = validation.real_array("theta", theta, ("n", "p"))
-        norms = np.sort(_norms(state))
-        pruned = len(norms) - _kept(len(norms), keep)
-        return cls(alpha, tail_constant, float((norms[:pruned] ** 2).sum() / len(norms)))
+        return cls(alpha, tail_constant, _norms(state), keep)
 
     @classmethod
     def of_noise(
         cls, noise: StableNoise, dim: int, keep: float, *, t: float = 1.0, samples: int = 2**18
     ) -> "CompressionLaw":
-        r"""Law for free particles started at 0: :math:`\theta_t = \sigma L_t`.
+        r"""Make the law of free particles started at 0: :math:`\theta_t = \sigma L_t`.
 
         Parameters
         ----------
@@ -205,10 +209,24 @@ class CompressionLaw:
             Size of the sample from which the removed energy is computed.
         """
         t = validation.positive("t", t)
-        scale = t ** (1 / noise.alpha)
-        theta = scale * noise.sample(samples, dim, seed=2**63)
+        theta = t ** (1 / noise.alpha) * noise.sample(samples, dim, seed=2**63)
         constant = t * noise.tail_constant(dim)
         return cls.of_sample(theta, keep, alpha=noise.alpha, tail_constant=constant)
+
+    def small_energy(self, keep: float) -> float:
+        r"""Return :math:`m_\kappa = E[W^2; W \le q_{1-\kappa}]`, the energy that pruning removes.
+
+        Parameters
+        ----------
+        keep : float
+            The share κ to keep, above 0 and below 1.
+        """
+        keep = validation.real("keep", keep, least=0.0, most=1.0)
+        pruned = len(self.norms) - _kept(len(self.norms), keep)
+        energy = float((self.norms[:pruned] ** 2).sum() / len(self.norms))
+        if keep == 0 or energy == 0:
+            raise ValueError(f"need 0 < keep < 1 and norms above 0, got keep={keep!r}")
+        return energy
 
     def quantile(self, n: int, q: float) -> float:
         """Return the q-quantile of the error at width n.
@@ -221,7 +239,7 @@ class CompressionLaw:
             Above 0 and below 1.
         """
         n = validation.count("n", n)
-        factor = n ** (1 - 2 / self.alpha) * self.small_energy
+        factor = n ** (1 - 2 / self.alpha) * self.small_energy(self.keep)
         # a small S makes a large error
         return math.sqrt(factor / (self.tail_constant ** (2 / self.alpha) * self._limit(1 - q)))
 
@@ -229,7 +247,7 @@ class CompressionLaw:
         """Return the median of the error at width n."""
         return self.quantile(n, 0.5)
 
-    def width(self, eps: float) -> float:
+    def width(self, eps: float, keep: float | None = None) -> float:
         r"""Return the width N from which P(error > ε) <= ε, "sufficiently overparametrized".
 
         .. math:: N = \left[m_\kappa / (c^{2/\alpha} \varepsilon^2 q_S(\varepsilon))
@@ -239,10 +257,13 @@ class CompressionLaw:
         ----------
         eps : float
             Above 0 and below 1.
+        keep : float, optional
+            The share κ to keep; that of the law by default.
         """
         eps = validation.positive("eps", eps)
+        energy = self.small_energy(self.keep if keep is None else keep)
         scale = self.tail_constant ** (2 / self.alpha) * eps**2 * self._limit(eps)
-        return float((self.small_energy / scale) ** (self.alpha / (2 - self.alpha)))
+        return float((energy / scale) ** (self.alpha / (2 - self.alpha)))
 
     def _limit(self, q: float) -> float:
         """Return the q-quantile of S."""

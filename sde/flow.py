@@ -174,7 +174,13 @@ def _by_particles(
     fields = np.stack(
         [
             simulate(
-                system, noise, n=n, t1=grid.t1, dt=grid.dt, initial=initial, seed=seed,
+                system,
+                noise,
+                n=n,
+                t1=grid.t1,
+                dt=grid.dt,
+                initial=initial,
+                seed=seed,
                 replicate=2**63 + r,
             ).mean_field
             for r in range(runs)

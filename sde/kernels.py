@@ -253,13 +253,29 @@ def _make_advance() -> Any:
             prepare(pieces, mean_field[step], weights)
             if chunks == 1:  # waking the threads would cost more than the work
                 finite[0] = _sweep_chunk(
-                    pieces, draws, dt, step, substeps, weights, sums[0], interacting, theta,
+                    pieces,
+                    draws,
+                    dt,
+                    step,
+                    substeps,
+                    weights,
+                    sums[0],
+                    interacting,
+                    theta,
                     (0, blocks),
                 )
             else:
                 for chunk in numba.prange(chunks):
                     finite[chunk] = _sweep_chunk(
-                        pieces, draws, dt, step, substeps, weights, sums[chunk], interacting, theta,
+                        pieces,
+                        draws,
+                        dt,
+                        step,
+                        substeps,
+                        weights,
+                        sums[chunk],
+                        interacting,
+                        theta,
                         chunk_bounds(chunk, chunks, blocks),
                     )
             for chunk in range(chunks):

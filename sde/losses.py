@@ -146,7 +146,9 @@ LOSSES: dict[str, Loss] = {
             labels="sign",
             builtin=True,
         ),
-        Loss("pseudo_huber", _pseudo_huber, _pseudo_huber_gradient, bounds=(1.0, 1.0), builtin=True),
+        Loss(
+            "pseudo_huber", _pseudo_huber, _pseudo_huber_gradient, bounds=(1.0, 1.0), builtin=True
+        ),
         Loss("squared", _squared, _squared_gradient, bounds=(math.inf, 1.0), builtin=True),
         # softmax minus one-hot has norm at most √2, the softmax covariance norm at most 1/2
         Loss(

@@ -46,11 +46,16 @@ def _source_digest() -> str:
 SOURCE_DIGEST = _source_digest()
 
 
-def compiled(*, error_model: str = "numpy", **options: Any) -> Callable[[Function], Function]:
-    """Compile a function in nopython mode: a typed `numba.njit`."""
+def compiled(*, fastmath: Any = False, **options: Any) -> Callable[[Function], Function]:
+    """Compile a function in nopython mode: a typed `numba.njit`.
+
+    Division by zero follows IEEE 754. The floating-point rules are always stated: a function
+    without rules of its own would inherit those of whichever caller compiles it first.
+    """
 
     def decorate(function: Function) -> Function:
-        return cast(Function, numba.njit(error_model=error_model, **options)(function))
+        native = numba.njit(error_model="numpy", fastmath=fastmath, **options)(function)
+        return cast(Function, native)
 
     return decorate
 
@@ -66,7 +71,9 @@ class BlockFunction:
 ARGUMENTS = 8
 
 
-def block_function(*, cache: bool, **options: Any) -> Callable[[Callable[..., None]], BlockFunction]:
+def block_function(
+    *, cache: bool, **options: Any
+) -> Callable[[Callable[..., None]], BlockFunction]:
     """Compile a function of eight machine words, callable from a kernel through its address.
 
     Arguments are passed as integers: counts as they are, arrays as addresses that the function
@@ -104,9 +111,7 @@ def _pointer_intrinsic(item: Any) -> Any:
         signature = types.CPointer(item)(types.intp)
 
         def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            return builder.inttoptr(
-                arguments[0], context.get_value_type(signature.return_type)
-            )
+            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
         return signature, generate
 
@@ -141,4 +146,5 @@ def inlined(function: Function) -> Function:
     Unlike a compiled function, a plain one has a stable identity on disk, so that a kernel which
     closes over it can be cached.
     """
-    return cast(Function, register_jitable(forceinline=True, error_model="numpy")(function))
+    options = {"forceinline": True, "error_model": "numpy", "fastmath": False}
+    return cast(Function, register_jitable(**options)(function))

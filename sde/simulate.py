@@ -235,7 +235,13 @@ def run(
     step = 0
     for stop in [*saves.tolist(), grid.steps]:
         failed = kernels.advance(
-            system.pieces, draws, grid.dt, grid.substeps, interacting, (step, stop), theta,
+            system.pieces,
+            draws,
+            grid.dt,
+            grid.substeps,
+            interacting,
+            (step, stop),
+            theta,
             mean_field,
         )
         if failed >= 0:

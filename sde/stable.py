@@ -210,9 +210,7 @@ def _make_fill() -> Any:
 
 
 @compiled()
-def draw_block(
-    draws: Draws, first: int, step: int, dim: int, block: Any, scratch: Any
-) -> None:
+def draw_block(draws: Draws, first: int, step: int, dim: int, block: Any, scratch: Any) -> None:
     """Add the noise of one step to a (dim, WIDTH) block of particles from `first` on."""
     call_block(
         draws.address,

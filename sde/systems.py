@@ -329,9 +329,7 @@ class McKeanVlasov(System):
     [2.0, 1.0, -3.0]
     """
 
-    def __init__(
-        self, dim: int, n_observables: int, observable: Observable, drift: Drift
-    ) -> None:
+    def __init__(self, dim: int, n_observables: int, observable: Observable, drift: Drift) -> None:
         self.dim = validation.count("dim", dim)
         self.n_observables = validation.count("n_observables", n_observables)
         for name, function, arguments in (

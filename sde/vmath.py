@@ -1,19 +1,17 @@
 """Elementary functions that LLVM can vectorise.
 
-Numba without SVML calls the scalar libm from a loop (about 14 ns for a ``tanh``).
-The functions here are straight-line scalar code: fused multiply-adds, bit-casts and
-selects.  Called in a loop inside any ``@njit`` function they are inlined and the loop
-becomes AVX2 or AVX-512 code, at a fraction of a nanosecond per element.
+Numba without SVML calls the scalar libm from a loop, 14 ns for a ``tanh``.  These functions
+are straight-line code of fused multiply-adds, bit-casts and selects; a loop that calls them
+inside any ``@njit`` function inlines them and becomes AVX2 or AVX-512 code.
 
-Every error bound below is a relative error against the exact value, and holds for normal
-(not subnormal) results.  All the fused operations are explicit ``llvm.fma``, and no
-fast-math flag is set: neither contraction nor the flags of the caller can change a result.
+Error bounds are relative, and hold where the result is a normal double.  The fused operations
+are explicit and no fast-math flag is set, so that no flag of the caller changes a result.
 
-Polynomials were fitted by the Remez algorithm (mpmath, 50 digits, the relative error of
-the function itself as weight) and then rounded to double; coefficients run from the
-lowest power to the highest.
+Polynomials were fitted by Remez's algorithm (mpmath, 50 digits, to the relative error of the
+function itself), then rounded to double; coefficients start from the lowest power.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, Final, TypeVar, cast
 
@@ -21,22 +19,18 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-# fmt: off
 __all__ = [
     "TRIG_LIMIT", "cos", "cos_sin_2pi", "erf", "exp", "log", "sigmoid", "sin", "sinpi_half", "tanh",
-]
-# fmt: on
+]  # fmt: skip
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def _jit(function: _F) -> _F:
     """Compile lazily; inline into every caller, without which no loop is vectorised."""
-    # error_model "numpy": a division must not branch to a ZeroDivisionError.
-    return cast(_F, njit(forceinline=True, error_model="numpy")(function))
-
-
-# --- primitives ----------------------------------------------------------------------
+    # No branch to a ZeroDivisionError; and stated, since numba else inherits the first caller's
+    # fastmath, whose reassociation undoes the rounding trick.
+    return cast(_F, njit(forceinline=True, error_model="numpy", fastmath=False)(function))
 
 
 def _type_fma(_context: Any, _a: Any, _b: Any, _c: Any) -> Any:
@@ -74,39 +68,24 @@ _polynomial = cast(Callable[[float, tuple[float, ...]], float], intrinsic(_type_
 _to_bits = cast(Callable[[float], int], _bitcast(types.float64, types.int64, ir.IntType(64)))
 _from_bits = cast(Callable[[int], float], _bitcast(types.int64, types.float64, ir.DoubleType()))
 
-# --- constants -----------------------------------------------------------------------
-
-_INF: Final = float("inf")
-_NAN: Final = float("nan")
-_SIGN_BIT: Final = -(2**63)
-_MANTISSA_BITS: Final = 2**52 - 1
+_SIGN_BIT, _MANTISSA_BITS = -(2**63), 2**52 - 1
 _SQRT_HALF_BITS: Final = 0x3FE6A09E667F3BCD
-
 # Adding 3 * 2^51 rounds to an integer, and leaves that integer in the low bits of the sum.
 _ROUND: Final = 3.0 * 2.0**51
 _ROUND_BITS: Final = 0x4338000000000000
 # With the exponent bias on top the low bits, shifted by 52, are the double 2^k itself.
 _ROUND_BIASED: Final = _ROUND + 1023.0
 _ROUND_HALF: Final = _ROUND + 1022.0  # 2^(k - 1)
-
-# log2(e) and ln 2 are each the sum of two doubles, to 107 bits.
-_LOG2_E: Final = 1.4426950408889634
-_LOG2_E_LOW: Final = 2.0355273740931033e-17
-_LN2: Final = 0.6931471805599453
-_LN2_LOW: Final = 2.3190468138462996e-17
+# log2(e) and ln 2 are each the sum of two doubles, to 107 bits; pi of three, to 161.
+_LOG2_E, _LOG2_E_LOW = 1.4426950408889634, 2.0355273740931033e-17
+_LN2, _LN2_LOW = 0.6931471805599453, 2.3190468138462996e-17
+_PI_1, _PI_2, _PI_3 = 3.141592653589793, 1.2246467991473532e-16, -2.9947698097183397e-33
+_INV_PI: Final = 0.3183098861837907
 _TWO_LOG2_E: Final = 2.0 * _LOG2_E
 
-# pi = the sum of three doubles, to 161 bits (Cody and Waite's reduction).
-_PI_1: Final = 3.141592653589793
-_PI_2: Final = 1.2246467991473532e-16
-_PI_3: Final = -2.9947698097183397e-33
-_INV_PI: Final = 0.3183098861837907
-
-# The largest finite exp(x), and the smallest normal one.
-_EXP_MAX: Final = 709.782712893384
-_EXP_MIN: Final = -708.3964185322641
+# exp(x) is the largest finite double, and the smallest normal one.
+_EXP_MAX, _EXP_MIN = 709.782712893384, -708.3964185322641
 _SMALLEST_NORMAL: Final = 2.0**-1022
-
 # Up to here rounding x / pi leaves |r| <= 1.65, where the polynomial holds.
 TRIG_LIMIT: Final = 2.0**48
 
@@ -114,8 +93,8 @@ TRIG_LIMIT: Final = 2.0**48
 # (e^r - 1 - r) / r^2 on |r| <= ln 2 / 2; error 2.9e-16 of e^r.
 _EXP: Final = (
     0.49999999999998324, 0.1666666666661151, 0.04166666666813777, 0.008333333370892837,
-    0.0013888888515983752, 0.0001984118520204445, 2.480193186844523e-05,
-    2.7635006465882444e-06, 2.747677844825575e-07,
+    0.0013888888515983752, 0.0001984118520204445, 2.480193186844523e-05, 2.7635006465882444e-06,
+    2.747677844825575e-07,
 )
 # f coth(f ln 2 / 2), even, in f^2 on |f| <= 1/2; error 7.6e-19.  Its poles are twice as far
 # away as those of tanh, hence half the terms.
@@ -131,19 +110,17 @@ _LOG: Final = (
 # (sin(r) / r - 1) / r^2 in r^2, on |r| <= 1.65; error 6.8e-19 of sin(r).
 _SIN: Final = (
     -0.16666666666666663, 0.008333333333333052, -0.0001984126984115943, 2.7557319202834764e-06,
-    -2.5052106133825193e-08, 1.6058903624658652e-10, -7.642079984567064e-13,
-    2.711862310163018e-15,
+    -2.5052106133825193e-08, 1.6058903624658652e-10, -7.642079984567064e-13, 2.711862310163018e-15,
 )
 # sin(pi x) / x in x^2, on [0, 1/2]; error 1.5e-16 of sin(pi x).
 _SINPI: Final = (
     3.141592653589793, -5.1677127800498015, 2.550164039861843, -0.5992645288143827,
-    0.08214587862841903, -0.0073703629897987856, 0.00046598266397254284,
-    -2.1128272851598132e-05,
+    0.08214587862841903, -0.0073703629897987856, 0.00046598266397254284, -2.1128272851598132e-05,
 )
 # sin(2 pi t) / t and cos(2 pi t) in t^2, on |t| <= 1/8; errors 3.9e-17 and 6.1e-17.
 _SIN_2PI: Final = (
-    6.283185307179586, -41.34170224039859, 81.60524927516212, -76.705859488612,
-    42.058658296218766, -15.092279001225371, 3.748243548856348,
+    6.283185307179586, -41.34170224039859, 81.60524927516212, -76.705859488612, 42.058658296218766,
+    -15.092279001225371, 3.748243548856348,
 )
 _COS_2PI: Final = (
     1.0, -19.739208802178485, 64.93939402238959, -85.45681709411251, 60.24462035496508,
@@ -159,8 +136,6 @@ _ERF_BOTTOM: Final = (
     0.004396589413200377, 6.17445893710466e-05,
 )
 # fmt: on
-
-# --- functions -----------------------------------------------------------------------
 
 
 @_jit
@@ -187,8 +162,7 @@ def _half_minus_one(g: float) -> tuple[float, float]:
 def exp(x: float) -> float:
     """Return e^x.
 
-    Domain: every double.  Error: at most 5e-16.  A result that would be subnormal is 0,
-    one above the largest double is infinity.
+    Domain: every double.  Error: 1e-15.  A subnormal result becomes 0.
     Method: x = k ln 2 + r, a polynomial in r, and k added to the exponent field.
 
     Examples
@@ -201,7 +175,7 @@ def exp(x: float) -> float:
     r = _fma(-k, _LN2_LOW, _fma(-k, _LN2, x))
     value = 1.0 + _fma(r * r, _polynomial(r, _EXP), r)
     value = _from_bits(_to_bits(value) + (_to_bits(shifted) << 52))
-    value = value if x <= _EXP_MAX else x + _INF  # a NaN stays one
+    value = value if x <= _EXP_MAX else x + math.inf  # a NaN stays one
     return 0.0 if x < _EXP_MIN else value
 
 
@@ -209,10 +183,8 @@ def exp(x: float) -> float:
 def log(x: float) -> float:
     """Return the natural logarithm of x.
 
-    Domain: x >= 0.  Error: at most 1e-15, near 1 too.  Zero and subnormal numbers give
-    minus infinity, numbers below zero a NaN.
-    Method: x = 2^k m with m within a factor sqrt(2) of 1, and log(m) = 2 artanh(d) with
-    d = (m - 1) / (m + 1).
+    Domain: x >= 0; subnormal numbers count as 0.  Error: 1e-15, next to 1 too.
+    Method: x = 2^k m with m near 1, and log(m) = 2 artanh((m - 1) / (m + 1)).
 
     Examples
     --------
@@ -226,8 +198,8 @@ def log(x: float) -> float:
     d = (m - 1.0) / (m + 1.0)
     z = d * d
     value = _fma(k, _LN2, _fma(d * z, _polynomial(z, _LOG), d + d))
-    value = value if x < _INF else x  # infinity and NaN
-    low = -_INF if x >= 0.0 else _NAN
+    value = value if x < math.inf else x  # infinity and NaN
+    low = -math.inf if x >= 0.0 else math.nan
     return low if x < _SMALLEST_NORMAL else value
 
 
@@ -245,9 +217,9 @@ def _sin_reduced(x: float, h: float, shifted: float) -> float:
 def sin(x: float) -> float:
     """Return sin(x).
 
-    Domain: |x| <= TRIG_LIMIT; a finite number beyond it gives 0.  Error: at most 1e-15, next
-    to the zeros too.
-    Method: x = k pi + r, with pi in three doubles, and an odd polynomial in r.
+    Domain: |x| <= TRIG_LIMIT, 0 beyond.  Error: 1e-15, next to the zeros too; a maximum may
+    exceed 1 by one unit in the last place.
+    Method: x = k pi + r with pi in three doubles (Cody and Waite), a polynomial in r.
 
     Examples
     --------
@@ -263,9 +235,8 @@ def sin(x: float) -> float:
 def cos(x: float) -> float:
     """Return cos(x).
 
-    Domain: |x| <= TRIG_LIMIT; a finite number beyond it gives 1.  Error: at most 1e-15, next
-    to the zeros too.
-    Method: that of `sin`, with the zeros at k + 1/2.
+    Domain: |x| <= TRIG_LIMIT, 1 beyond.  Error: 1e-15, next to the zeros too.
+    Method: that of `sin`, with the zeros at (k - 1/2) pi.
 
     Examples
     --------
@@ -281,8 +252,7 @@ def cos(x: float) -> float:
 def sinpi_half(x: float) -> float:
     """Return sin(pi x) for x in [0, 1/2].
 
-    Domain: [0, 1/2] only.  Error: at most 1e-15, next to 0 too.
-    Method: one odd polynomial.
+    Domain: [0, 1/2] only.  Error: 1e-15, next to 0 too.  Method: one odd polynomial.
 
     Examples
     --------
@@ -296,14 +266,13 @@ def sinpi_half(x: float) -> float:
 def cos_sin_2pi(u: float) -> tuple[float, float]:
     """Return cos(2 pi u) and sin(2 pi u) for u in [0, 1).
 
-    Domain: [0, 1), and any |u| < 2^49 as well.  Error: at most 1e-15, next to the zeros too.
-    Method: the nearest quarter turn is taken off, without error; one polynomial for the
-    sine and one for the cosine of the rest.
+    Domain: [0, 1), or any |u| < 2^49.  Error: 1e-15, next to the zeros too.
+    Method: the nearest quarter turn is taken off without error, a polynomial for each.
 
     Examples
     --------
-    >>> cos_sin_2pi(0.0), cos_sin_2pi(0.25)
-    ((1.0, 0.0), (0.0, 1.0))
+    >>> cos_sin_2pi(0.0)
+    (1.0, 0.0)
     """
     shifted = _fma(u, 4.0, _ROUND)
     quarter = _to_bits(shifted)
@@ -323,10 +292,8 @@ def cos_sin_2pi(u: float) -> tuple[float, float]:
 def tanh(x: float) -> float:
     """Return the hyperbolic tangent of x.
 
-    Domain: every double.  Error: at most 1e-15, next to 0 too.  Exactly odd, never above 1
-    in size, and 1 from 20 on.
-    Method: (e^(2x) - 1) / (e^(2x) + 1) with the quotient of `_half_minus_one`, so that one
-    division is enough.
+    Domain: every double.  Error: 1e-15, next to 0 too.  Odd, within [-1, 1], 1 from 20 on.
+    Method: (e^(2x) - 1) / (e^(2x) + 1) by `_half_minus_one`, with a single division.
 
     Examples
     --------
@@ -344,9 +311,8 @@ def tanh(x: float) -> float:
 def sigmoid(x: float) -> float:
     """Return the logistic function 1 / (1 + e^-x).
 
-    Domain: every double.  Error: at most 1e-15, in the lower tail too.  Never above 1, exactly
-    1 from 40 on, and 0 where the result would be subnormal.
-    Method: e^x / (1 + e^x) with e^x = 2^k (D + f) / (D - f) as in `_half_minus_one`.
+    Domain: every double.  Error: 1e-15, in the tail too.  A subnormal result becomes 0.
+    Method: e^x / (1 + e^x), where e^x = 2^k (D + f) / (D - f) as in `_half_minus_one`.
 
     Examples
     --------
@@ -367,10 +333,9 @@ def sigmoid(x: float) -> float:
 def erf(x: float) -> float:
     """Return the error function of x.
 
-    Domain: every double.  Error: at most 1e-15, next to 0 too.  Exactly odd, never above 1
-    in size, and 1 from 6 on.
-    Method: erf(y) = 1 - 2^-g for y = |x|, with a quotient of polynomials for g / y fitted to
-    the relative error of erf, and 2^g - 1 as in `tanh`.
+    Domain: every double.  Error: 1e-15, next to 0 too.  Odd, within [-1, 1], 1 from 6 on.
+    Method: erf(y) = 1 - 2^-g for y = |x|, g / y a quotient of polynomials fitted to the
+    error of erf, and 2^g - 1 by `_half_minus_one`.
 
     Examples
     --------

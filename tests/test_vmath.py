@@ -1,11 +1,12 @@
 """The elementary functions: accuracy over the whole range, special values, vectorisation."""
 
+import importlib.util
 import math
 import re
 from collections.abc import Callable
 from typing import Any
 
-import mpmath
+import mpmath  # type: ignore[import-untyped]  # it has no stubs
 import numpy as np
 import pytest
 from numba import njit
@@ -279,3 +280,25 @@ def test_loops_are_vectorised_and_call_no_library(name: str) -> None:
     libm = r"\b(exp|expm1|log|sin|cos|tanh|erf|fma|rint|floor|ldexp|copysign)f?\b"
     calls = re.findall(rf"^.*(?:call|jmp|movabs|\bbl\b).*{libm}.*$", assembly, re.MULTILINE)
     assert not calls
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_a_caller_with_fastmath_changes_nothing(name: str) -> None:
+    # A fresh copy of the module: its functions are compiled first for this very caller.
+    assert vmath.__file__ is not None
+    spec = importlib.util.spec_from_file_location("fresh_vmath", vmath.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    fresh = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fresh)
+    function = getattr(fresh, name)
+
+    @njit(fastmath=True, error_model="numpy")
+    def loop(x: Any, out: Any) -> None:
+        for i in range(x.size):
+            out[i] = function(x[i])
+
+    x = np.linspace(0.001, 0.5, 1001)
+    out = np.empty_like(x)
+    loop(x, out)
+    np.testing.assert_array_equal(out, values(name, x))
