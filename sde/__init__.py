@@ -6,9 +6,11 @@ from sde.features import register_feature
 from sde.flow import Flow, mean_field_flow, simulate_limit
 from sde.initial import Gaussian, InitialLaw, Point, Uniform
 from sde.losses import register_loss
+from sde.network import MeanFieldNetwork
+from sde.replicates import simulate_replicates
 from sde.simulate import Solution, simulate
 from sde.stable import StableNoise
-from sde.systems import McKeanVlasov, MeanFieldNetwork
+from sde.systems import McKeanVlasov, System
 
 __all__ = [
     "CompressionLaw",
@@ -20,6 +22,7 @@ __all__ = [
     "Point",
     "Solution",
     "StableNoise",
+    "System",
     "Uniform",
     "chaos_gap",
     "compression_error",
@@ -31,4 +34,5 @@ __all__ = [
     "register_loss",
     "simulate",
     "simulate_limit",
+    "simulate_replicates",
 ]

@@ -1,10 +1,13 @@
-"""Block functions of the network: what the block pass calls for observables and drift.
+"""Block functions of the systems: what the block pass calls for observables and drift.
 
 Loops run over the lanes of a block and index rows of matrices: the compiler can then prove that
 no index is negative, without which it does not vectorise.
 """
 
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from sde.features import Feature
 from sde.native import (
@@ -16,9 +19,28 @@ from sde.native import (
     integers_at,
     matrix_at,
 )
-from sde.stable import WIDTH
+from sde.sampling import WIDTH
 
-__all__ = ["UNROLLED", "lane_sum", "make_drift", "make_observe"]
+__all__ = [
+    "UNROLLED",
+    "lane_sum",
+    "make_copy",
+    "make_drift",
+    "make_observe",
+    "once",
+    "user_drift",
+    "user_observe",
+]
+
+_compiled: dict[tuple[object, ...], BlockFunction] = {}
+
+
+def once(key: tuple[object, ...], make: Callable[[], BlockFunction]) -> BlockFunction:
+    """Compile a block function the first time it is asked for in this process."""
+    if key not in _compiled:
+        _compiled[key] = make()
+    return _compiled[key]
+
 
 #: Sums over particles and over data may be reassociated, or they do not vectorise; the
 #: elementary functions keep their own, stricter rules after inlining.
@@ -157,3 +179,57 @@ def _pull(x: Any, slopes: Any, theta: Any, radial: bool, force: Any) -> None:
         for lane in range(WIDTH):
             direction = theta[lane] - xj if radial else xj
             force[lane] += row[lane] * direction
+
+
+def make_copy() -> BlockFunction:
+    """Compile the block function of a system whose drift reads the mean field as it is."""
+    digest = SOURCE_DIGEST
+
+    @block_function(cache=True)
+    def copy(
+        shape: int, _b: int, mean_field: int, weights: int, _e: int, _f: int, _g: int, _h: int
+    ) -> None:
+        _ = digest
+        q = integers_at(shape, 2)[1]
+        source, target = floats_at(mean_field, q), floats_at(weights, q)
+        for i in range(q):
+            target[i] = source[i]
+
+    return copy
+
+
+def user_observe(observable: Callable[..., None], dim: int, q: int) -> BlockFunction:
+    """Wrap a user's observable in the loop over the lanes of a block."""
+    one = compiled(forceinline=True)(observable)
+
+    @block_function(cache=False)
+    def observe(
+        _a: int, _b: int, theta: int, valid: int, sums: int, _f: int, _g: int, _h: int
+    ) -> None:
+        block = floats_at(theta, dim * WIDTH).reshape(dim, WIDTH)
+        total = floats_at(sums, q)
+        values = np.full((q, WIDTH), np.nan)  # an entry that is not written is found out
+        for lane in range(valid):
+            one(block[:, lane], values[:, lane])
+        for i in range(q):
+            total[i] += lane_sum(values[i], valid)
+
+    return observe
+
+
+def user_drift(drift: Callable[..., None], dim: int, q: int) -> BlockFunction:
+    """Wrap a user's drift in the loop over the lanes of a block."""
+    one = compiled(forceinline=True)(drift)
+
+    @block_function(cache=False)
+    def force(
+        _a: int, _b: int, theta: int, weights: int, out: int, _f: int, _g: int, _h: int
+    ) -> None:
+        block = floats_at(theta, dim * WIDTH).reshape(dim, WIDTH)
+        forces = floats_at(out, dim * WIDTH).reshape(dim, WIDTH)
+        mean_field = floats_at(weights, q)
+        forces[:] = np.nan  # an entry that is not written is found out
+        for lane in range(WIDTH):
+            one(block[:, lane], mean_field, forces[:, lane])
+
+    return force

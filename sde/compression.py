@@ -1,9 +1,10 @@
 r"""Pruning of columns (particles) by norm, its error, and the sharp law of that error.
 
-For i.i.d. vectors with tail :math:`P(W > x) \sim c\,x^{-\alpha}` of the norm W, 0 < alpha < 2, the sum
-of squares has a positive alpha/2-stable limit, :math:`n^{-2/\alpha}\sum W_i^2 \to c^{2/\alpha} S` with
-:math:`E e^{-sS} = e^{-\Gamma(1 - \alpha/2) s^{\alpha/2}}`, while the pruned part obeys the law of large
-numbers. Hence
+For i.i.d. vectors with tail :math:`P(W > x) \sim c\,x^{-\alpha}` of the norm W, 0 < alpha < 2, the
+sum of squares has a positive alpha/2-stable limit,
+:math:`n^{-2/\alpha}\sum W_i^2 \to c^{2/\alpha} S` with
+:math:`E e^{-sS} = e^{-\Gamma(1 - \alpha/2) s^{\alpha/2}}`, while the pruned part obeys the law of
+large numbers. Hence
 
 .. math:: \text{error}^2 \approx n^{1 - 2/\alpha}\, m_\kappa / (c^{2/\alpha} S), \qquad
     m_\kappa = E[W^2; W \le q_{1-\kappa}].
@@ -14,11 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import quad
-from scipy.optimize import brentq
-from scipy.special import gamma
+from scipy.special import gammaln
 
 from sde import validation
+from sde.positive_stable import log_positive_stable_quantile
 from sde.stable import StableNoise
 
 __all__ = ["CompressionLaw", "compression_error", "prune", "pruning_ratio"]
@@ -45,7 +45,7 @@ def prune(theta: ArrayLike, keep: float) -> NDArray[np.float64]:
     [[3.0, 4.0], [0.0, 0.0]]
     """
     state = validation.real_array("theta", theta, ("n", "p"))
-    order = np.argsort(-_norms(state), kind="stable")
+    order = np.argsort(-_norms(_tamed(state)), kind="stable")
     state[order[_kept(len(state), keep) :]] = 0.0
     return state
 
@@ -71,7 +71,7 @@ def compression_error(theta: ArrayLike, keep: float) -> float:
     0.6
     """
     state = validation.real_array("theta", theta, ("n", "p"))
-    norms = _norms(state)
+    norms = _norms(_tamed(state))
     kept = _kept(len(norms), keep)
     largest = norms.max()
     if largest == 0:
@@ -103,7 +103,7 @@ def pruning_ratio(theta: ArrayLike, energy: float = 0.9) -> float:
     """
     state = validation.real_array("theta", theta, ("n", "p"))
     energy = validation.real("energy", energy, least=0.0, most=1.0)
-    norms = _norms(state)
+    norms = _norms(_tamed(state))
     largest = norms.max()
     if largest == 0:
         return 1.0
@@ -114,17 +114,32 @@ def pruning_ratio(theta: ArrayLike, energy: float = 0.9) -> float:
     return float(np.searchsorted(pruned, allowed, side="right")) / len(norms)
 
 
+def _tamed(state: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a multiple of the state whose norms cannot overflow; the state itself if it can be."""
+    return state * 2.0**-64 if np.abs(state).max() > 2.0**950 else state
+
+
 def _norms(state: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the norms of the rows, without overflow."""
+    """Return the norms of the rows; squares neither overflow nor vanish."""
     size = np.abs(state).max(axis=1)
     scale = np.where(size == 0, 1.0, size)
-    return np.asarray(scale * np.linalg.norm(state / scale[:, None], axis=1))
+    with np.errstate(over="ignore"):
+        return np.asarray(scale * np.linalg.norm(state / scale[:, None], axis=1))
 
 
 def _kept(n: int, keep: float) -> int:
     keep = validation.real("keep", keep, least=0.0, most=1.0)
     # 0.29 * 100 is 28.999...: a share given in decimals must not lose a particle to rounding
     return math.floor(keep * n * (1 + 4 * np.finfo(float).eps))
+
+
+def _proper_share(keep: object) -> float:
+    share = validation.real("keep", keep)
+    if not 0 < share < 1:
+        raise ValueError(
+            f"need 0 < keep < 1, got keep={share!r}; keeping all or nothing has no law"
+        )
+    return share
 
 
 @dataclass(frozen=True)
@@ -165,7 +180,10 @@ class CompressionLaw:
             raise ValueError(
                 f"need 0 < alpha < 2, got alpha={alpha!r}; at alpha = 2 the error does not vanish"
             )
-        validation.positive("tail_constant", self.tail_constant)
+        object.__setattr__(self, "alpha", alpha)
+        constant = validation.positive("tail_constant", self.tail_constant)
+        object.__setattr__(self, "tail_constant", constant)
+        object.__setattr__(self, "keep", _proper_share(self.keep))
         norms = validation.real_array("norms", self.norms, ("N",))
         if norms.min() < 0:
             raise ValueError(f"need norms >= 0, got {norms.min()!r}; pass norms, not coordinates")
@@ -209,6 +227,13 @@ class CompressionLaw:
             Size of the sample from which the removed energy is computed.
         """
         t = validation.positive("t", t)
+        if not isinstance(noise, StableNoise):
+            raise TypeError(f"need a StableNoise, got {noise!r}; pass StableNoise(alpha, kind)")
+        if noise.alpha == 2 or noise.sigma == 0:
+            raise ValueError(
+                f"need noise with a heavy tail, got {noise!r}; use alpha < 2 and sigma > 0"
+            )
+        keep = _proper_share(keep)
         theta = t ** (1 / noise.alpha) * noise.sample(samples, dim, seed=2**63)
         constant = t * noise.tail_constant(dim)
         return cls.of_sample(theta, keep, alpha=noise.alpha, tail_constant=constant)
@@ -221,11 +246,14 @@ class CompressionLaw:
         keep : float
             The share κ to keep, above 0 and below 1.
         """
-        keep = validation.real("keep", keep, least=0.0, most=1.0)
-        pruned = len(self.norms) - _kept(len(self.norms), keep)
-        energy = float((self.norms[:pruned] ** 2).sum() / len(self.norms))
-        if keep == 0 or energy == 0:
-            raise ValueError(f"need 0 < keep < 1 and norms above 0, got keep={keep!r}")
+        pruned = len(self.norms) - _kept(len(self.norms), _proper_share(keep))
+        with np.errstate(over="ignore"):
+            energy = float((self.norms[:pruned] ** 2).sum() / len(self.norms))
+        if not 0 < energy < math.inf:
+            raise ValueError(
+                f"need norms whose smallest {pruned} of {len(self.norms)} have an energy above 0 "
+                f"and finite, got {energy!r} with keep={keep!r}; pass a larger sample"
+            )
         return energy
 
     def quantile(self, n: int, q: float) -> float:
@@ -238,10 +266,10 @@ class CompressionLaw:
         q : float
             Above 0 and below 1.
         """
-        n = validation.count("n", n)
-        factor = n ** (1 - 2 / self.alpha) * self.small_energy(self.keep)
+        n, q = validation.count("n", n), validation.probability("q", q)
+        log_square = (1 - 2 / self.alpha) * math.log(n) + math.log(self.small_energy(self.keep))
         # a small S makes a large error
-        return math.sqrt(factor / (self.tail_constant ** (2 / self.alpha) * self._limit(1 - q)))
+        return math.exp((log_square - self._log_scale() - self._log_limit(1 - q)) / 2)
 
     def median(self, n: int) -> float:
         """Return the median of the error at width n."""
@@ -260,63 +288,16 @@ class CompressionLaw:
         keep : float, optional
             The share κ to keep; that of the law by default.
         """
-        eps = validation.positive("eps", eps)
+        eps = validation.probability("eps", eps)
         energy = self.small_energy(self.keep if keep is None else keep)
-        scale = self.tail_constant ** (2 / self.alpha) * eps**2 * self._limit(eps)
-        return float((energy / scale) ** (self.alpha / (2 - self.alpha)))
+        log_ratio = math.log(energy) - 2 * math.log(eps) - self._log_scale() - self._log_limit(eps)
+        log_width = log_ratio * self.alpha / (2 - self.alpha)
+        return math.exp(log_width) if log_width < 709 else math.inf
 
-    def _limit(self, q: float) -> float:
-        """Return the q-quantile of S."""
-        q = validation.real("q", q)
-        if not 0 < q < 1:
-            raise ValueError(f"need a probability above 0 and below 1, got {q!r}")
+    def _log_scale(self) -> float:
+        return 2 / self.alpha * math.log(self.tail_constant)
+
+    def _log_limit(self, q: float) -> float:
+        """Return the logarithm of the q-quantile of S."""
         half = self.alpha / 2
-        scale = float(gamma(1 - half)) ** (1 / half)
-        return scale * positive_stable_quantile(half, q)
-
-
-def positive_stable_cdf(beta: float, x: float) -> float:
-    r"""Return P(A <= x) for A positive stable with :math:`E e^{-sA} = e^{-s^\beta}`, 0 < β < 1.
-
-    Zolotarev's integral, from Kanter's representation of A:
-    :math:`\frac1\pi \int_0^\pi \exp(-x^{-\beta/(1-\beta)} K(u))\,du` with
-    :math:`K(u) = \sin(\beta u)^{\beta/(1-\beta)} \sin((1-\beta)u) \sin(u)^{-1/(1-\beta)}`.
-
-    Examples
-    --------
-    >>> from scipy.stats import levy  # β = 1/2 is the Lévy law with scale 1/2
-    >>> bool(abs(positive_stable_cdf(0.5, 1.0) - levy.cdf(1.0, scale=0.5)) < 1e-12)
-    True
-    """
-    if x <= 0:
-        return 0.0
-    power = beta / (1 - beta)
-    factor = x**-power
-
-    def integrand(u: float) -> float:
-        kernel = (
-            math.sin(beta * u) ** power
-            * math.sin((1 - beta) * u)
-            * math.sin(u) ** (-1 / (1 - beta))
-        )
-        return math.exp(-min(factor * kernel, 745.0))
-
-    value, _ = quad(integrand, 0.0, math.pi, epsabs=1e-13, epsrel=1e-12, limit=200)
-    return value / math.pi
-
-
-def positive_stable_quantile(beta: float, q: float) -> float:
-    """Return the q-quantile of the law of `positive_stable_cdf`.
-
-    Examples
-    --------
-    >>> bool(abs(positive_stable_cdf(0.6, positive_stable_quantile(0.6, 0.3)) - 0.3) < 1e-9)
-    True
-    """
-    low, high = -5.0, 5.0
-    while positive_stable_cdf(beta, math.exp(low)) > q:
-        low *= 1.5
-    while positive_stable_cdf(beta, math.exp(high)) < q:
-        high *= 1.5
-    root = brentq(lambda s: positive_stable_cdf(beta, math.exp(s)) - q, low, high, xtol=1e-12)
-    return math.exp(root)
+        return float(gammaln(1 - half)) / half + log_positive_stable_quantile(half, q)

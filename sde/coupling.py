@@ -1,185 +1,25 @@
 r"""Runs that share one noise: the propagation-of-chaos gap and the Euler error.
 
-Both compare schemes that are driven by the same noise path. The kernel below advances them side by
-side on the finest grid, draws every increment once, and keeps for each scheme the distance to a
-reference: no path is stored.
+Both compare schemes that are driven by the same noise path and advance side by side.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sde import random, validation
 from sde.flow import Flow, check_flow
-from sde.initial import Gaussian, InitialLaw, sample_initial
-from sde.kernels import (
-    Pieces,
-    average,
-    chunk_bounds,
-    chunk_count,
-    find_drift,
-    load,
-    observe,
-    observe_chunk,
-    prepare,
-    store,
-    update,
-)
-from sde.native import SOURCE_DIGEST, compiled
+from sde.initial import Gaussian, InitialLaw, sample_initials
+from sde.lockstep import FIRST, FROZEN, LARGEST_MEAN, LARGEST_SUP, run_schemes
+from sde.replicates import batches, check_finite
 from sde.simulate import Grid, check_dimension, check_kinds
-from sde.stable import SCRATCH, WIDTH, Draws, StableNoise, draw_block
+from sde.stable import StableNoise
 from sde.systems import System
 
 __all__ = ["chaos_gap", "euler_error"]
-
-#: Numbers of initial state that are drawn at a time: 256 MB.
-BATCH = 1 << 25
-
-#: What the kernel measures for each scheme: the distance to the reference after its first step,
-#: just before its last step, the largest on its grid (each a supremum over particles), and the
-#: largest on its grid of the mean over particles.
-FIRST, FROZEN, LARGEST_SUP, LARGEST_MEAN = range(4)
-
-
-@compiled()
-def _measure_empirical(pieces: Pieces, theta: Any, sums: Any, mean_field: Any) -> None:
-    n = theta.shape[0]
-    blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
-    for chunk in range(chunks):
-        observe_chunk(pieces, theta, sums[chunk], chunk_bounds(chunk, chunks, blocks))
-    average(sums, n, mean_field)
-
-
-@compiled()
-def _draw_pending(draws: Draws, step: int, n: int, pending: Any, noise: Any, scratch: Any) -> None:
-    """Draw the noise of one fine step and add it to what waits for each scheme."""
-    schemes, blocks, size = pending.shape
-    for b in range(blocks):
-        noise[:] = 0.0
-        draw_block(draws, b * WIDTH, step, size // WIDTH, noise, scratch)
-        for s in range(schemes):
-            for i in range(size):
-                pending[s, b, i] += noise[i]
-
-
-@compiled()
-def _take_step(
-    pieces: Pieces, dt: float, weights: Any, pending: Any, theta: Any, buffers: Any, scratch: Any
-) -> bool:
-    """Advance one scheme by one of its steps, using up its noise; return whether it is finite."""
-    n = theta.shape[0]
-    block, force = buffers
-    finite = True
-    for b in range(pending.shape[0]):
-        count = min(WIDTH, n - b * WIDTH)
-        load(theta, b * WIDTH, count, block)
-        find_drift(pieces, block, weights, force, scratch)
-        finite &= update(block, dt, force, pending[b])
-        store(block, b * WIDTH, count, theta)
-        pending[b, :] = 0.0
-    return finite
-
-
-@compiled()
-def _distances(a: Any, b: Any) -> tuple[float, float]:
-    """Return the supremum and the mean over particles of the distance between two states."""
-    n, dim = a.shape
-    largest = total = 0.0
-    for i in range(n):
-        square = 0.0
-        for c in range(dim):
-            square += (a[i, c] - b[i, c]) ** 2
-        distance = np.sqrt(square)
-        largest = max(largest, distance)
-        total += distance
-    return largest, total / n
-
-
-@compiled()
-def _run_replicate(
-    pieces: Pieces,
-    draws: Draws,
-    dt: float,
-    ratios: Any,
-    steps: int,
-    flow: Any,
-    initial: Any,
-    measured: Any,
-) -> int:
-    """Run all schemes of one replicate; return the failing step, or -1.
-
-    Scheme s takes a step every `ratios[s]` fine steps; scheme 0 is the reference. If `flow` has
-    rows, scheme 1 reads it in place of its own mean field.
-    """
-    n, dim = initial.shape
-    schemes, blocks, size = len(ratios), (n + WIDTH - 1) // WIDTH, dim * WIDTH
-    theta = np.empty((schemes, n, dim))
-    pending = np.zeros((schemes, blocks, size))
-    weights = np.empty((schemes, pieces.n_weights))
-    sums = np.empty((chunk_count(n), pieces.n_observables))
-    mean_field = np.empty(pieces.n_observables)
-    noise, scratch = np.empty(size), np.empty(SCRATCH)
-    buffers = (np.empty(size), np.empty(size))
-    given = flow.shape[0] > 0
-    _measure_empirical(pieces, initial, sums, mean_field)
-    for s in range(schemes):
-        theta[s] = initial
-        prepare(pieces, flow[0] if given and s == 1 else mean_field, weights[s])
-    measured[:] = 0.0
-    for step in range(steps):
-        _draw_pending(draws, step, n, pending, noise, scratch)
-        for s in range(schemes):
-            if (step + 1) % ratios[s] != 0:
-                continue
-            if step + 1 == steps:
-                measured[s, FROZEN] = _distances(theta[0], theta[s])[0]
-            spacing = dt * ratios[s]
-            if not _take_step(pieces, spacing, weights[s], pending[s], theta[s], buffers, scratch):
-                return step
-            if given and s == 1:
-                prepare(pieces, flow[step + 1], weights[s])
-            else:
-                _measure_empirical(pieces, theta[s], sums, mean_field)
-                prepare(pieces, mean_field, weights[s])
-            largest, mean = _distances(theta[0], theta[s])
-            if step + 1 == ratios[s]:
-                measured[s, FIRST] = largest
-            measured[s, LARGEST_SUP] = max(measured[s, LARGEST_SUP], largest)
-            measured[s, LARGEST_MEAN] = max(measured[s, LARGEST_MEAN], mean)
-    return -1
-
-
-def _make_run_replicates() -> Any:
-    digest = SOURCE_DIGEST
-
-    @compiled(cache=True, parallel=True)
-    def run_replicates(
-        pieces: Pieces,
-        draws: Draws,
-        keys: Any,
-        dt: float,
-        ratios: Any,
-        steps: int,
-        flow: Any,
-        initial: Any,
-        measured: Any,
-        failed: Any,
-    ) -> None:
-        _ = digest
-        for r in numba.prange(len(keys)):
-            own = Draws(draws.address, draws.parameters, keys[r])
-            failed[r] = _run_replicate(
-                pieces, own, dt, ratios, steps, flow, initial[r], measured[r]
-            )
-
-    return run_replicates
-
-
-_run_replicates = _make_run_replicates()
 
 
 @dataclass(frozen=True)
@@ -202,11 +42,10 @@ class _Coupled:
     ) -> NDArray[np.float64]:
         """Run all replicates; return the measurements, shape (replicates, schemes, 4)."""
         check_dimension(self.system)
-        size = max(1, BATCH // (self.n * self.system.dim))
         measured = np.empty((replicates, len(ratios), 4))
-        for first in range(0, replicates, size):
-            last = min(first + size, replicates)
-            self._measure_batch(range(first, last), dt, ratios, steps, flow, measured[first:last])
+        for batch in batches(range(replicates), self.n * self.system.dim):
+            rows = measured[batch.start : batch.stop]
+            self._measure_batch(batch, dt, ratios, steps, flow, rows)
         return measured
 
     def _measure_batch(
@@ -219,19 +58,14 @@ class _Coupled:
         measured: NDArray[np.float64],
     ) -> None:
         draws = self.noise.draws(dt, self.seed, 0)
-        keys = np.array(
-            [random.stream_key(self.seed, r, "noise") for r in replicates], dtype=np.uint64
-        )
-        initial = np.stack(
-            [
-                sample_initial(self.initial, self.n, self.system.dim, seed=self.seed, replicate=r)
-                for r in replicates
-            ]
+        keys = random.stream_keys(self.seed, replicates, "noise")
+        initial = sample_initials(
+            self.initial, self.n, self.system.dim, seed=self.seed, replicates=replicates
         )
         if flow is None:
             flow = np.empty((0, self.system.n_observables))
         failed = np.empty(len(replicates), dtype=np.int64)
-        _run_replicates(
+        run_schemes(
             self.system.pieces,
             draws,
             keys,
@@ -243,13 +77,7 @@ class _Coupled:
             measured,
             failed,
         )
-        if (failed >= 0).any():
-            at = int(np.flatnonzero(failed >= 0)[0])
-            step = int(failed[at]) + 1
-            raise FloatingPointError(
-                f"the state stopped being finite at step {step} (t={step * dt:g}) of replicate "
-                f"{replicates[at]}; use a smaller dt or sigma, or a drift that does not grow"
-            )
+        check_finite(failed, replicates, dt)
 
 
 def chaos_gap(

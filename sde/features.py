@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from numba.core.errors import NumbaError
+
 from sde import validation, vmath
 from sde.native import compiled, inlined
 
@@ -209,17 +211,17 @@ def register_feature(
     ... )
     >>> del FEATURES["softsign"]
     """
-    if not isinstance(name, str) or not name.isidentifier():
-        raise ValueError(f"need a feature name like a variable's, got {name!r}")
-    if name in FEATURES:
-        raise ValueError(f"need a new feature name, got {name!r}, which is taken; choose another")
+    name = validation.new_name("feature name", name, FEATURES)
+    value = validation.function_of("value", value, ("argument",))
+    derivative = validation.function_of("derivative", derivative, ("argument",))
     validation.known_name("geometry", geometry, ("inner", "radial"))
-    _check_derivative(name, value, derivative, radial=geometry == "radial")
     if bounds is not None:
-        b0, b1, b2 = (float(bound) for bound in validation.real_array("bounds", bounds, (3,)))
+        b0, b1, b2 = validation.bounds(bounds, 3)
         bounds = (b0, b1, b2)
-    value, derivative = compiled(forceinline=True)(value), compiled(forceinline=True)(derivative)
-    feature = Feature(name, value, derivative, geometry, bounds)
+    native = compiled(forceinline=True)(value), compiled(forceinline=True)(derivative)
+    _check_derivative(name, value, derivative, radial=geometry == "radial")
+    _check_derivative(name, *native, radial=geometry == "radial")
+    feature = Feature(name, *native, geometry, bounds)
     FEATURES[name] = feature
     return feature
 
@@ -230,13 +232,14 @@ def _check_derivative(
     step = 1e-5
     for point in (0.37, 0.91, 1.73) if radial else (-1.73, -0.37, 0.91):
         try:
-            slope = (value(point + step) - value(point - step)) / (2 * step)
-            claimed = derivative(point)
-        except TypeError as error:
+            slope = float(value(point + step) - value(point - step)) / (2 * step)
+            claimed = float(derivative(point))
+        except (TypeError, ValueError, ArithmeticError, NumbaError) as error:
             raise TypeError(
-                f"need value and derivative of feature {name!r} to map a float to a float: {error}"
+                f"need value and derivative of feature {name!r} that map a float to a float, for "
+                f"numba too, got {value!r} and {derivative!r}; at {point} they say: {error}"
             ) from None
-        if abs(slope - claimed) > 1e-6 * max(1.0, abs(slope)):
+        if not abs(slope - claimed) <= 1e-6 * max(1.0, abs(slope)):
             raise ValueError(
                 f"need the derivative of feature {name!r}, got {claimed:.8g} at {point}, where a "
                 f"finite difference of its value gives {slope:.8g}; correct one of the two"

@@ -1,33 +1,26 @@
 r"""The limit (5): its mean-field flow :math:`t \mapsto \mu_t(\varphi)`, and i.i.d. copies of it.
 
-The flow is found in one of two ways: by averaging large particle systems, with a standard error; or,
-for one-dimensional trigonometric features, exactly. In the second case the characteristic
-coefficients :math:`c_k(t) = E e^{i k \omega \theta_t}` of the limit close among themselves, because
-both the observables and the drift are trigonometric in :math:`\omega\theta`.
+The flow is found in one of two ways: by averaging large particle systems, with a standard error;
+or, for one-dimensional trigonometric features, exactly (`sde.fourier`).
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import solve_ivp
 
 from sde import validation
+from sde.fourier import flow_by_modes
 from sde.initial import Gaussian, InitialLaw, sample_initial
 from sde.simulate import Grid, Solution, check_dimension, check_kinds, describe, run, simulate
 from sde.stable import StableNoise
-from sde.systems import MeanFieldNetwork, System
+from sde.systems import System
 
 __all__ = ["Flow", "mean_field_flow", "simulate_limit"]
 
 METHODS = ("particles", "fourier", "fourier-continuous")
-
-#: Modes are doubled until the flow changes by less than this.
-MODE_TOLERANCE = 1e-13
-MAX_MODES = 4096
 
 
 @dataclass(frozen=True)
@@ -45,6 +38,15 @@ class Flow:
         last doubled.
     system, noise, initial, dt, t1, method
         What it is the flow of: checked when it is used.
+
+    Examples
+    --------
+    >>> import sde
+    >>> net = sde.MeanFieldNetwork([[1.0]], [1], feature="sine")
+    >>> noise = sde.StableNoise(1.5, "I")
+    >>> flow = sde.mean_field_flow(net, noise, t1=1.0, dt=0.25, method="fourier")
+    >>> flow.values.shape, flow(0.1).shape
+    ((5, 1), (1,))
     """
 
     system: System
@@ -56,6 +58,14 @@ class Flow:
     times: NDArray[np.float64]
     values: NDArray[np.float64]
     standard_error: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        check_kinds(self.system, self.noise)
+        check_law(self.initial)
+        rows = self.grid.steps + 1
+        shape = (rows, self.system.n_observables)
+        for name, size in (("times", (rows,)), ("values", shape), ("standard_error", shape)):
+            object.__setattr__(self, name, validation.real_array(name, getattr(self, name), size))
 
     def __call__(self, t: float) -> NDArray[np.float64]:
         """Return the mean field at time t, interpolated linearly between times of the grid.
@@ -150,15 +160,12 @@ def mean_field_flow(
     validation.known_name("method", method, METHODS)
     n, runs = validation.count("n", n), validation.count("runs", runs, least=2)
     grid = Grid.checked(t1, dt)
-    if not isinstance(initial, InitialLaw):
-        raise TypeError(
-            f"need an initial law for the limit, got {type(initial).__name__}; an array is not a "
-            "law: pass Gaussian, Uniform, Point or your own InitialLaw"
-        )
+    check_law(initial)
+    seed = validation.count("seed", seed, least=0, most=2**64 - 1)
     if method == "particles":
         values, error = _by_particles(system, noise, grid, initial, n, runs, seed)
     else:
-        values, error = _by_modes(system, noise, grid, initial, method)
+        values, error = flow_by_modes(system, noise, grid, initial, method)
     return Flow(system, noise, initial, grid.t1, grid.dt, method, grid.times, values, error)
 
 
@@ -187,161 +194,6 @@ def _by_particles(
         ]
     )
     return fields.mean(axis=0), fields.std(axis=0, ddof=1) / math.sqrt(runs)
-
-
-def _by_modes(
-    system: System, noise: StableNoise, grid: Grid, initial: InitialLaw, method: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Double the number of modes until the flow no longer changes."""
-    chain = _TrigonometricNetwork.of(system)
-    solve: Callable[..., NDArray[np.float64]] = (
-        chain.euler_flow if method == "fourier" else chain.continuous_flow
-    )
-    modes = 2 * max(8, int(np.abs(chain.multiples).max()))
-    values = solve(noise, grid, initial, modes)
-    while modes < MAX_MODES:
-        modes *= 2
-        finer = solve(noise, grid, initial, modes)
-        change = np.abs(finer - values)
-        values = finer
-        if change.max() <= MODE_TOLERANCE * max(1.0, np.abs(values).max()):
-            return values, change
-    raise ValueError(
-        f"need a flow that {MAX_MODES} Fourier modes resolve, but the last doubling changed it by "
-        f"{change.max():.2g}; use a smoother initial law, more noise, or method='particles'"
-    )
-
-
-@dataclass(frozen=True)
-class _TrigonometricNetwork:
-    r"""A network on the line whose features are :math:`c \sin(k_j \omega \theta)`, k_j whole."""
-
-    network: MeanFieldNetwork
-    frequency: float
-    multiples: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, system: System) -> "_TrigonometricNetwork":
-        if not isinstance(system, MeanFieldNetwork) or system.feature.name != "sine":
-            raise ValueError(
-                f"need a MeanFieldNetwork with feature 'sine' for the exact flow, got {system!r}; "
-                "use method='particles'"
-            )
-        if system.dim != 1:
-            raise ValueError(
-                f"need particles of dimension 1 for the exact flow, got dim={system.dim}; "
-                "use method='particles'"
-            )
-        inputs = system.x[:, 0]
-        frequency = _common_frequency(inputs)
-        return cls(system, frequency, np.rint(inputs / frequency).astype(np.int64))
-
-    def observables(self, coefficients: NDArray[np.complex128]) -> NDArray[np.float64]:
-        """Return E h_x(θ) from the coefficients c_0, ..., c_K of the law of θ."""
-        signs = np.sign(self.multiples)
-        sines = np.imag(coefficients[np.abs(self.multiples)])
-        return np.asarray(self.network.amplitude * signs * sines)
-
-    def weights(self, mean_field: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the amplitude of cos(k_j ω θ) in the drift, for every datum."""
-        out = np.empty(1)
-        m = len(self.multiples)
-        weights = np.empty(m)
-        gradient = self.network.loss.gradient
-        plain = getattr(gradient, "py_func", gradient)
-        for j in range(m):
-            plain(mean_field[j : j + 1], self.network.y[j], out)
-            weights[j] = out[0]
-        return -self.network.amplitude / m * weights * self.network.x[:, 0]
-
-    def damping(self, noise: StableNoise, modes: int, time: float) -> NDArray[np.float64]:
-        """Return what noise over `time` multiplies c_0, ..., c_K by."""
-        k = np.arange(modes + 1) * self.frequency
-        return np.exp(-time * (noise.sigma * k) ** noise.alpha)
-
-    def euler_flow(
-        self, noise: StableNoise, grid: Grid, initial: InitialLaw, modes: int
-    ) -> NDArray[np.float64]:
-        r"""Flow of the Euler chain: :math:`c_k' = d_k E e^{ik\omega(\theta + \eta b(\theta))}`.
-
-        The factor :math:`e^{ik\omega\eta b(\theta)}` is periodic; its Fourier coefficients, by FFT,
-        mix the modes.
-        """
-        k = np.arange(modes + 1)
-        c = initial.characteristic_function(k * self.frequency)
-        damping = self.damping(noise, modes, grid.dt)
-        points = 4 * modes
-        angle = 2 * np.pi * np.arange(points) / points  # ωθ over one period
-        cosines = np.cos(np.outer(self.multiples, angle))
-        rows = k[:, None] + np.arange(-modes, modes + 1)[None, :]
-        values = [self.observables(c)]
-        for _ in range(grid.steps):
-            drift = self.weights(values[-1]) @ cosines
-            phase = np.exp(1j * self.frequency * grid.dt * np.outer(k, drift))
-            mixing = np.fft.fft(phase, axis=1) / points  # coefficient of e^{i l ωθ} at index l
-            shifts = np.take(mixing, np.arange(-modes, modes + 1), axis=1)
-            c = damping * (shifts * _mode(c, rows)).sum(axis=1)
-            values.append(self.observables(c))
-        return np.stack(values)
-
-    def continuous_flow(
-        self, noise: StableNoise, grid: Grid, initial: InitialLaw, modes: int
-    ) -> NDArray[np.float64]:
-        r"""Flow in continuous time:
-        :math:`\dot c_k = i k \omega \sum_j \beta_j (c_{k + k_j} + c_{k - k_j})/2
-        - (\sigma k \omega)^\alpha c_k`, in the interaction picture of the noise.
-        """  # noqa: D205
-        k = np.arange(modes + 1)
-        rate = (noise.sigma * k * self.frequency) ** noise.alpha
-        up, down = k[None, :] + self.multiples[:, None], k[None, :] - self.multiples[:, None]
-
-        def velocity(_t: float, packed: NDArray[np.float64]) -> NDArray[np.float64]:
-            c = packed[: modes + 1] + 1j * packed[modes + 1 :]
-            beta = self.weights(self.observables(c))
-            mixed = beta @ (_mode(c, up) + _mode(c, down)) / 2
-            change = 1j * k * self.frequency * mixed - rate * c
-            return np.concatenate([change.real, change.imag])
-
-        start = initial.characteristic_function(k * self.frequency)
-        solution = solve_ivp(
-            velocity,
-            (0.0, grid.t1),
-            np.concatenate([start.real, start.imag]),
-            method="LSODA",
-            t_eval=np.minimum(grid.times, grid.t1),
-            rtol=1e-12,
-            atol=1e-14,
-        )
-        if not solution.success:
-            raise ValueError(f"the equations of the modes were not solved: {solution.message}")
-        states = solution.y[: modes + 1] + 1j * solution.y[modes + 1 :]
-        return np.stack([self.observables(c) for c in states.T])
-
-
-def _mode(c: NDArray[np.complex128], index: NDArray[np.int64]) -> NDArray[np.complex128]:
-    """Return c at indices of either sign: c_{-k} is the conjugate of c_k, and 0 beyond the last."""
-    size = np.abs(index)
-    inside = np.where(size < len(c), c[np.minimum(size, len(c) - 1)], 0.0)
-    return np.where(index < 0, inside.conj(), inside)
-
-
-def _common_frequency(inputs: NDArray[np.float64]) -> float:
-    """Return the largest frequency of which all inputs are whole multiples."""
-    frequency = 0.0
-    for x in np.abs(inputs[inputs != 0]):
-        a, b = float(x), frequency
-        while b > 1e-9 * float(np.abs(inputs).max()):  # Euclid's algorithm, up to rounding
-            a, b = b, a - b * math.floor(a / b + 1e-9)
-        frequency = a
-    if frequency == 0:
-        raise ValueError("need at least one input that is not zero for the exact flow, got zeros")
-    multiples = inputs / frequency
-    if np.abs(multiples).max() > 256 or np.abs(multiples - np.rint(multiples)).max() > 1e-6:
-        raise ValueError(
-            "need inputs that are small whole multiples of a common frequency for the exact flow, "
-            f"got {inputs.tolist()}; use method='particles'"
-        )
-    return frequency
 
 
 def simulate_limit(
@@ -404,6 +256,15 @@ def simulate_limit(
     saved = run(system, draws, grid, saves, theta, mean_field, interacting=False)
     parameters = describe(system, noise, grid, flow.initial, n, seed, replicate)
     return Solution(theta, grid.times, mean_field, saved, grid.times[saves], parameters)
+
+
+def check_law(initial: object) -> None:
+    """Refuse what is not a law of initial states."""
+    if not isinstance(initial, InitialLaw):
+        raise TypeError(
+            f"need an initial law for the limit, got {validation.show(initial)}; an array is not a "
+            "law: pass Gaussian, Uniform, Point or your own InitialLaw"
+        )
 
 
 def check_flow(flow: Any, system: System, noise: StableNoise) -> None:

@@ -37,8 +37,11 @@ class InitialLaw(ABC):
     def transform(self, uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map independent uniforms in (0, 1), shape (k, p), to k initial states, shape (k, p)."""
 
-    def characteristic_function(self, frequency: NDArray[np.float64]) -> NDArray[np.complex128]:
-        r"""Return :math:`E e^{i u \\theta_0}` of one coordinate, at an array of frequencies u.
+    def characteristic_function(
+        self,
+        frequency: NDArray[np.float64],  # noqa: ARG002  # an argument of the overrides
+    ) -> NDArray[np.complex128]:
+        r"""Return :math:`E e^{i u \theta_0}` of one coordinate, at an array of frequencies u.
 
         Needed only by the exact flow (`mean_field_flow` with method "fourier").
         """
@@ -69,8 +72,8 @@ class Gaussian(InitialLaw):
     mean: float = 0.0
 
     def __post_init__(self) -> None:
-        validation.real("scale", self.scale, least=0.0)
-        validation.real("mean", self.mean)
+        object.__setattr__(self, "scale", validation.real("scale", self.scale, least=0.0))
+        object.__setattr__(self, "mean", validation.real("mean", self.mean))
 
     def transform(self, uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return normal numbers by inversion."""
@@ -78,7 +81,7 @@ class Gaussian(InitialLaw):
 
     def characteristic_function(self, frequency: NDArray[np.float64]) -> NDArray[np.complex128]:
         """Return the characteristic function of one coordinate."""
-        return np.exp(1j * frequency * self.mean - 0.5 * (frequency * self.scale) ** 2)
+        return np.asarray(np.exp(1j * frequency * self.mean - 0.5 * (frequency * self.scale) ** 2))
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,13 @@ class Uniform(InitialLaw):
 
     def __post_init__(self) -> None:
         low, high = validation.real("low", self.low), validation.real("high", self.high)
-        if low >= high:
-            raise ValueError(f"need low < high, got low={low!r}, high={high!r}")
+        if low >= high or not math.isfinite(high - low):
+            raise ValueError(
+                f"need low < high, less than 1e308 apart, got low={low!r}, high={high!r}; "
+                "for a single point use Point"
+            )
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
 
     def transform(self, uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return uniform numbers."""
@@ -111,7 +119,7 @@ class Uniform(InitialLaw):
     def characteristic_function(self, frequency: NDArray[np.float64]) -> NDArray[np.complex128]:
         """Return the characteristic function of one coordinate."""
         centre, half = (self.high + self.low) / 2, (self.high - self.low) / 2
-        return np.exp(1j * frequency * centre) * np.sinc(frequency * half / math.pi)
+        return np.asarray(np.exp(1j * frequency * centre) * np.sinc(frequency * half / math.pi))
 
 
 @dataclass(frozen=True)
@@ -132,9 +140,13 @@ class Point(InitialLaw):
     value: float | tuple[float, ...] = 0.0
 
     def __post_init__(self) -> None:
-        values = self.value if isinstance(self.value, tuple) else (self.value,)
-        for each in values:
-            validation.real("value", each)
+        if not isinstance(self.value, tuple):
+            object.__setattr__(self, "value", validation.real("value", self.value))
+            return
+        if not self.value:
+            raise ValueError("need a point of dimension 1 or more, got (); pass one number for all")
+        values = tuple(validation.real("value", each) for each in self.value)
+        object.__setattr__(self, "value", values)
 
     def transform(self, uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return copies of the point."""
@@ -148,7 +160,7 @@ class Point(InitialLaw):
     def characteristic_function(self, frequency: NDArray[np.float64]) -> NDArray[np.complex128]:
         """Return the characteristic function of a point on the line."""
         values = self.value if isinstance(self.value, tuple) else (self.value,)
-        return np.exp(1j * frequency * float(values[0]))
+        return np.asarray(np.exp(1j * frequency * float(values[0])))
 
 
 def sample_initial(
@@ -189,18 +201,62 @@ def sample_initial(
                 f"need an initial law or an (n, dim) array, got {initial!r}; pass an instance such "
                 "as Gaussian(1.0), or derive a class from InitialLaw"
             )
-        return validation.real_array("initial", initial, (n, dim)).astype(dtype)
+        return _stored(validation.real_array("initial", initial, (n, dim)), dtype)
     out = np.empty((n, dim), dtype=dtype)
     for first in range(0, n, ROWS):
         rows = min(ROWS, n - first)
         u = random.uniforms(
             rows, dim, seed=seed, replicate=replicate, stream="initial", first=first
         )
-        states = np.asarray(initial.transform(u))
-        if states.shape != u.shape or not np.isfinite(states).all():
-            raise ValueError(
-                f"need {initial!r} to map uniforms of shape {u.shape} to finite states of the same "
-                f"shape, got shape {states.shape}; correct its transform"
-            )
-        out[first : first + rows] = states
+        states = validation.real_array(
+            f"transform(uniforms) of {initial!r}", initial.transform(u), u.shape
+        )
+        out[first : first + rows] = _stored(states, dtype)
     return out
+
+
+def sample_initials(
+    initial: InitialLaw | ArrayLike, n: int, dim: int, *, seed: int, replicates: range
+) -> NDArray[np.float64]:
+    """Return what `sample_initial` returns, for several replicates at once.
+
+    Parameters
+    ----------
+    initial : InitialLaw or (n, dim) array_like
+        Where the particles start.
+    n, dim : int
+        Number of particles and their dimension.
+    seed : int
+        With the number of the replicate, selects the stream of uniforms.
+    replicates : range
+        Numbers of the replicates.
+
+    Returns
+    -------
+    (len(replicates), n, dim) float64 array
+
+    Examples
+    --------
+    >>> sample_initials(Point(2.0), 2, 1, seed=0, replicates=range(3)).shape
+    (3, 2, 1)
+    """
+    shape = (len(replicates), n, dim)
+    if not isinstance(initial, InitialLaw):
+        one = sample_initial(initial, n, dim, seed=seed, replicate=0)
+        return np.array(np.broadcast_to(one, shape))
+    u = random.replicate_uniforms(n, dim, seed=seed, replicates=replicates, stream="initial")
+    rows = u.reshape(-1, dim)
+    name = f"transform(uniforms) of {initial!r}"
+    return validation.real_array(name, initial.transform(rows), rows.shape).reshape(shape)
+
+
+def _stored(states: NDArray[np.float64], dtype: Any) -> NDArray[Any]:
+    """Return the states in the type in which they are stored, refused if that is too narrow."""
+    with np.errstate(over="ignore"):
+        stored = states.astype(dtype)
+    if not np.isfinite(stored).all():
+        raise ValueError(
+            f"need initial states that fit {np.dtype(dtype)}, got {np.abs(states).max():g}; "
+            "use dtype='float64'"
+        )
+    return stored

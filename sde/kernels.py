@@ -18,16 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sde.native import SOURCE_DIGEST, call_block, compiled
-from sde.stable import SCRATCH, WIDTH, Draws, draw_block
+from sde.sampling import SCRATCH, WIDTH, Draws, draw_block
 
-__all__ = ["Pieces", "advance", "drifts", "observables"]
+__all__ = ["Pieces", "advance", "advance_replicates", "drifts", "observables"]
 
 #: Most chunks of a sweep: enough to balance two to sixty-four threads, few enough to keep the
 #: sums of the chunks small beside the state.
 CHUNKS = 256
-
-#: Largest number that is not an infinity.
-LARGEST = np.finfo(np.float64).max
 
 
 class Pieces(NamedTuple):
@@ -45,16 +42,18 @@ class Pieces(NamedTuple):
 
 @compiled()
 def load(theta: Any, first: int, count: int, block: Any) -> None:
+    """Copy a block; repeat its last particle in lanes past the end, where a drift is finite too."""
     dim = theta.shape[1]
     for c in range(dim):
         for lane in range(count):
             block[c * WIDTH + lane] = theta[first + lane, c]
         for lane in range(count, WIDTH):
-            block[c * WIDTH + lane] = 0.0
+            block[c * WIDTH + lane] = block[c * WIDTH + count - 1]
 
 
 @compiled()
 def store(block: Any, first: int, count: int, theta: Any) -> None:
+    """Copy the first `count` lanes of a block back to the particles from `first` on."""
     dim = theta.shape[1]
     for c in range(dim):
         for lane in range(count):
@@ -63,6 +62,7 @@ def store(block: Any, first: int, count: int, theta: Any) -> None:
 
 @compiled()
 def observe(pieces: Pieces, block: Any, count: int, sums: Any, scratch: Any) -> None:
+    """Add the observables of the first `count` lanes of a block to their sums."""
     call_block(
         pieces.observe,
         pieces.shape.ctypes.data,
@@ -78,6 +78,7 @@ def observe(pieces: Pieces, block: Any, count: int, sums: Any, scratch: Any) -> 
 
 @compiled()
 def prepare(pieces: Pieces, mean_field: Any, weights: Any) -> None:
+    """Write what the drift needs to know of a mean field."""
     call_block(
         pieces.prepare,
         pieces.shape.ctypes.data,
@@ -93,6 +94,7 @@ def prepare(pieces: Pieces, mean_field: Any, weights: Any) -> None:
 
 @compiled()
 def find_drift(pieces: Pieces, block: Any, weights: Any, force: Any, scratch: Any) -> None:
+    """Write the drift of a block."""
     call_block(
         pieces.drift,
         pieces.shape.ctypes.data,
@@ -107,18 +109,21 @@ def find_drift(pieces: Pieces, block: Any, weights: Any, force: Any, scratch: An
 
 
 @compiled()
-def update(block: Any, dt: float, force: Any, noise: Any) -> bool:
-    """Take an Euler step of a block; return whether every number stayed finite."""
+def update(block: Any, dt: float, force: Any, noise: Any, count: int, largest: float) -> bool:
+    """Take an Euler step of a block; return whether `count` particles are finite when stored."""
     outside = 0
-    for i in range(block.size):
-        block[i] += dt * force[i] + noise[i]
-        # false for NaN as well
-        outside += not abs(block[i]) <= LARGEST
+    for c in range(0, block.size, WIDTH):
+        row, push, kick = block[c : c + WIDTH], force[c : c + WIDTH], noise[c : c + WIDTH]
+        for lane in range(WIDTH):
+            row[lane] += dt * push[lane] + kick[lane]
+            # false for NaN as well
+            outside += (lane < count) & (not abs(row[lane]) <= largest)
     return outside == 0
 
 
 @compiled()
 def chunk_bounds(chunk: int, chunks: int, blocks: int) -> tuple[int, int]:
+    """Return the first block of a chunk and the one after its last."""
     return chunk * blocks // chunks, (chunk + 1) * blocks // chunks
 
 
@@ -132,16 +137,18 @@ def chunk_count(n: int) -> int:
 def _sweep_chunk(
     pieces: Pieces,
     draws: Draws,
-    dt: float,
-    step: int,
-    substeps: int,
+    time: tuple[float, int, int],
     weights: Any,
     sums: Any,
     observing: bool,
     theta: Any,
     bounds: tuple[int, int],
 ) -> bool:
-    """Advance the blocks of one chunk by one step; return whether they stayed finite."""
+    """Advance the blocks of one chunk by one step; return whether they stayed finite.
+
+    `time` holds the step size, the step's number, and the number of noise steps it has.
+    """
+    dt, step, substeps = time
     n, dim = theta.shape
     block, force = np.empty(dim * WIDTH), np.empty(dim * WIDTH)
     noise, scratch = np.empty(dim * WIDTH), np.empty(SCRATCH)
@@ -155,7 +162,7 @@ def _sweep_chunk(
         noise[:] = 0.0
         for s in range(substeps):
             draw_block(draws, first, step * substeps + s, dim, noise, scratch)
-        finite &= update(block, dt, force, noise)
+        finite &= update(block, dt, force, noise, count, np.finfo(theta.dtype).max)
         store(block, first, count, theta)
         if observing:
             observe(pieces, block, count, sums, scratch)
@@ -164,6 +171,7 @@ def _sweep_chunk(
 
 @compiled()
 def observe_chunk(pieces: Pieces, theta: Any, sums: Any, bounds: tuple[int, int]) -> None:
+    """Write the sums of the observables over the blocks of one chunk."""
     n, dim = theta.shape
     block = np.empty(dim * WIDTH)
     scratch = np.empty(SCRATCH)
@@ -186,6 +194,17 @@ def average(sums: Any, n: int, mean_field: Any) -> None:
         mean_field[i] /= n
 
 
+@compiled()
+def observe_alone(pieces: Pieces, theta: Any, mean_field: Any) -> None:
+    """Write the empirical means of the observables, to the same bits, in the calling thread."""
+    n = theta.shape[0]
+    blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
+    sums = np.empty((chunks, pieces.n_observables))
+    for chunk in range(chunks):
+        observe_chunk(pieces, theta, sums[chunk], chunk_bounds(chunk, chunks, blocks))
+    average(sums, n, mean_field)
+
+
 def _make_observables() -> Any:
     digest = SOURCE_DIGEST
 
@@ -195,6 +214,9 @@ def _make_observables() -> Any:
         _ = digest
         n = theta.shape[0]
         blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
+        if chunks == 1:  # waking the threads would cost more than the work
+            observe_alone(pieces, theta, mean_field)
+            return
         sums = np.empty((chunks, pieces.n_observables))
         for chunk in numba.prange(chunks):
             observe_chunk(pieces, theta, sums[chunk], chunk_bounds(chunk, chunks, blocks))
@@ -224,6 +246,17 @@ def _make_drifts() -> Any:
     return drifts
 
 
+@compiled()
+def _fold(sums: Any, finite: Any, interacting: bool, n: int, mean_field: Any) -> bool:
+    """Finish a step: the next mean field, if the particles interact; return whether all is finite."""
+    for chunk in range(len(finite)):
+        if not finite[chunk]:
+            return False
+    if interacting:
+        average(sums, n, mean_field)
+    return True
+
+
 def _make_advance() -> Any:
     digest = SOURCE_DIGEST
 
@@ -246,48 +279,86 @@ def _make_advance() -> Any:
         _ = digest
         n = theta.shape[0]
         blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
+        if chunks == 1:
+            return advance_alone(pieces, draws, dt, substeps, interacting, steps, theta, mean_field)
         sums = np.empty((chunks, pieces.n_observables))
         finite = np.empty(chunks, dtype=np.bool_)
         weights = np.empty(pieces.n_weights)
         for step in range(steps[0], steps[1]):
             prepare(pieces, mean_field[step], weights)
-            if chunks == 1:  # waking the threads would cost more than the work
-                finite[0] = _sweep_chunk(
-                    pieces,
-                    draws,
-                    dt,
-                    step,
-                    substeps,
-                    weights,
-                    sums[0],
-                    interacting,
-                    theta,
-                    (0, blocks),
+            time = (dt, step, substeps)
+            for chunk in numba.prange(chunks):
+                bounds = chunk_bounds(chunk, chunks, blocks)
+                finite[chunk] = _sweep_chunk(
+                    pieces, draws, time, weights, sums[chunk], interacting, theta, bounds
                 )
-            else:
-                for chunk in numba.prange(chunks):
-                    finite[chunk] = _sweep_chunk(
-                        pieces,
-                        draws,
-                        dt,
-                        step,
-                        substeps,
-                        weights,
-                        sums[chunk],
-                        interacting,
-                        theta,
-                        chunk_bounds(chunk, chunks, blocks),
-                    )
-            for chunk in range(chunks):
-                if not finite[chunk]:
-                    return step
-            if interacting:
-                average(sums, n, mean_field[step + 1])
+            following = min(step + 1, len(mean_field) - 1)
+            if not _fold(sums, finite, interacting, n, mean_field[following]):
+                return step
         return -1
 
     return advance
 
 
+@compiled()
+def advance_alone(
+    pieces: Pieces,
+    draws: Draws,
+    dt: float,
+    substeps: int,
+    interacting: bool,
+    steps: tuple[int, int],
+    theta: Any,
+    mean_field: Any,
+) -> int:
+    """Do what `advance` does, to the same bits, in the calling thread."""
+    n = theta.shape[0]
+    blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
+    sums = np.empty((chunks, pieces.n_observables))
+    finite = np.empty(chunks, dtype=np.bool_)
+    weights = np.empty(pieces.n_weights)
+    for step in range(steps[0], steps[1]):
+        prepare(pieces, mean_field[step], weights)
+        time = (dt, step, substeps)
+        for chunk in range(chunks):
+            bounds = chunk_bounds(chunk, chunks, blocks)
+            finite[chunk] = _sweep_chunk(
+                pieces, draws, time, weights, sums[chunk], interacting, theta, bounds
+            )
+        following = min(step + 1, len(mean_field) - 1)
+        if not _fold(sums, finite, interacting, n, mean_field[following]):
+            return step
+    return -1
+
+
+def _make_advance_replicates() -> Any:
+    digest = SOURCE_DIGEST
+
+    @compiled(cache=True, parallel=True)
+    def advance_replicates(
+        pieces: Pieces,
+        draws: Draws,
+        keys: Any,
+        dt: float,
+        substeps: int,
+        steps: int,
+        theta: Any,
+        failed: Any,
+    ) -> None:
+        """Advance interacting systems, one a replicate, each in one thread."""
+        _ = digest
+        for r in numba.prange(len(keys)):
+            own = Draws(draws.address, draws.parameters, keys[r])
+            mean_field = np.empty((steps + 1, pieces.n_observables))
+            observe_alone(pieces, theta[r], mean_field[0])
+            failed[r] = advance_alone(
+                pieces, own, dt, substeps, True, (0, steps), theta[r], mean_field
+            )
+
+    return advance_replicates
+
+
 observables = _make_observables()
 drifts = _make_drifts()
 advance = _make_advance()
+advance_replicates = _make_advance_replicates()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numba.core.errors import NumbaError
 
 from sde import validation
 from sde.native import (
@@ -23,7 +23,14 @@ from sde.native import (
     integers_at,
 )
 
-__all__ = ["LOSSES", "Loss", "find_loss", "loss_names", "register_loss", "targets"]
+__all__ = [
+    "LOSSES",
+    "Loss",
+    "check_gradient",
+    "find_loss",
+    "loss_names",
+    "register_loss",
+]
 
 LossFunction = Callable[[Any, Any], float]
 GradientFunction = Callable[[Any, Any, Any], None]
@@ -82,8 +89,8 @@ def _pseudo_huber(prediction: Any, target: Any) -> float:
     total = 0.0
     for k in range(len(target)):
         residual = prediction[k] - target[k]
-        # √(1 + r²) - 1 without cancellation at small r
-        total += residual * (residual / (1.0 + math.sqrt(1.0 + residual * residual)))
+        # √(1 + r²) - 1 without cancellation at small r, nor overflow at large r
+        total += residual * (residual / (1.0 + math.hypot(1.0, residual)))
     return total
 
 
@@ -91,7 +98,7 @@ def _pseudo_huber(prediction: Any, target: Any) -> float:
 def _pseudo_huber_gradient(prediction: Any, target: Any, out: Any) -> None:
     for k in range(len(target)):
         residual = prediction[k] - target[k]
-        out[k] = residual / math.sqrt(1.0 + residual * residual)
+        out[k] = residual / math.hypot(1.0, residual)
 
 
 @inlined
@@ -218,89 +225,44 @@ def register_loss(
     >>> loss = register_loss("log_cosh", log_cosh, log_cosh_gradient, bounds=(1.0, 1.0))
     >>> del LOSSES["log_cosh"]
     """
-    if not isinstance(name, str) or not name.isidentifier():
-        raise ValueError(f"need a loss name like a variable's, got {name!r}")
-    if name in LOSSES:
-        raise ValueError(f"need a new loss name, got {name!r}, which is taken; choose another")
-    _check_gradient(name, value, gradient)
+    name = validation.new_name("loss name", name, LOSSES)
+    value = validation.function_of("value", value, ("prediction", "target"))
+    gradient = validation.function_of("gradient", gradient, ("prediction", "target", "out"))
+    separable = validation.boolean("separable", separable)
     if bounds is not None:
-        b1, b2 = (float(bound) for bound in validation.real_array("bounds", bounds, (2,)))
+        b1, b2 = validation.bounds(bounds, 2)
         bounds = (b1, b2)
-    loss = Loss(name, compiled()(value), compiled()(gradient), bounds, separable)
+    native_value, native_gradient = compiled()(value), compiled()(gradient)
+    check_gradient(name, value, gradient)
+    check_gradient(name, native_value, native_gradient)
+    loss = Loss(name, native_value, native_gradient, bounds, separable)
     LOSSES[name] = loss
     return loss
 
 
-def _check_gradient(name: str, value: LossFunction, gradient: GradientFunction) -> None:
-    step = 1e-5
+def check_gradient(
+    name: str, value: LossFunction, gradient: GradientFunction, outputs: int = 1
+) -> None:
+    """Refuse a loss whose gradient is not that of its value, or leaves an output out."""
+    shifts = 1e-5 * np.eye(outputs)
     for prediction, target in ((0.3, 1.0), (-0.8, 1.0), (1.7, -1.0)):
-        f, y, out = np.array([prediction]), np.array([target]), np.zeros(1)
+        f, y = prediction + 0.1 * np.arange(outputs), np.full(outputs, target)
+        out = np.full(outputs, np.nan)
         try:
-            slope = (value(f + step, y) - value(f - step, y)) / (2 * step)
+            slopes = np.array([(value(f + h, y) - value(f - h, y)) / 2e-5 for h in shifts])
             gradient(f, y, out)
-            wrong = abs(slope - out[0]) > 1e-6 * max(1.0, abs(slope))
-        except (TypeError, IndexError) as error:
+        except (TypeError, IndexError, ValueError, ArithmeticError, NumbaError) as error:
             raise TypeError(
-                f"need loss {name!r} as value(prediction, target) and "
-                f"gradient(prediction, target, out) on arrays: {error}"
+                f"need loss {name!r} as value(prediction, target) and gradient(prediction, target, "
+                f"out), on arrays and for numba, got {value!r} and {gradient!r}; "
+                f"they say: {error}"
             ) from None
-        if wrong:
+        if not (np.abs(slopes - out) <= 1e-6 * np.maximum(1.0, np.abs(slopes))).all():
             raise ValueError(
-                f"need the gradient of loss {name!r}, got {out[0]:.8g} at prediction {prediction}, "
-                f"target {target}, where a finite difference of its value gives {slope:.8g}; "
-                "correct one of the two"
+                f"need the gradient of loss {name!r}, got {out.tolist()} at prediction "
+                f"{f.tolist()}, target {y.tolist()}, where a finite difference of its value gives "
+                f"{slopes.round(8).tolist()}; correct one of the two, for every output"
             )
-
-
-def targets(loss: Loss, y: object, m: int) -> NDArray[np.float64]:
-    """Return the targets as an (m, l) array, refused if the loss does not admit them.
-
-    Parameters
-    ----------
-    loss : Loss
-        Says which labels are admissible.
-    y : (m,) or (m, l) array_like
-        For labels "class", (m,) holds classes 0, ..., l - 1.
-    m : int
-        Number of data.
-    """
-    flat = np.ndim(y) == 1  # type: ignore[arg-type]  # a ragged list is refused just below
-    array = validation.real_array("y", y, (m,) if flat else (m, "l"))
-    if loss.labels == "class":
-        return _one_hot(array) if flat else _checked_rows(array)
-    if loss.labels == "sign" and not np.isin(array, (-1.0, 1.0)).all():
-        wrong = array[~np.isin(array, (-1.0, 1.0))][0]
-        raise ValueError(
-            f"need labels -1 or +1 for the {loss.name} loss, got a label {wrong!r}; "
-            "for labels 0 and 1 pass 2 * y - 1"
-        )
-    return array.reshape(m, -1)
-
-
-def _one_hot(classes: NDArray[np.float64]) -> NDArray[np.float64]:
-    if (classes != np.floor(classes)).any() or classes.min() < 0:
-        wrong = classes[(classes != np.floor(classes)) | (classes < 0)][0]
-        raise ValueError(
-            f"need classes 0, 1, ... for the cross_entropy loss, got a label {wrong!r}; "
-            "number the classes with numpy.unique(y, return_inverse=True)"
-        )
-    outputs = max(2, int(classes.max()) + 1)
-    if outputs > 10 * len(classes) + 10:
-        raise ValueError(
-            f"need classes numbered without large gaps, got a label {classes.max()!r} in "
-            f"{len(classes)} data; number them with numpy.unique(y, return_inverse=True)"
-        )
-    return np.eye(outputs)[classes.astype(np.int64)]
-
-
-def _checked_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    good = (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1.0, rtol=0, atol=1e-9)
-    if rows.shape[1] < 2 or not good:
-        raise ValueError(
-            "need rows of probabilities over at least two classes for the cross_entropy loss, got "
-            f"a row {rows[0].tolist()}; pass classes as an (m,) array or one-hot rows"
-        )
-    return rows
 
 
 def make_prepare(loss: Loss) -> BlockFunction:

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, register_jitable
+from numba.np.numpy_support import carray
 
 __all__ = [
     "SOURCE_DIGEST",
@@ -70,6 +72,9 @@ class BlockFunction:
 
 ARGUMENTS = 8
 
+#: Bits of a machine word.
+WORD = 8 * np.dtype(np.intp).itemsize
+
 
 def block_function(
     *, cache: bool, **options: Any
@@ -89,15 +94,23 @@ def block_function(
     return decorate
 
 
-@intrinsic  # type: ignore[untyped-decorator]  # numba has no type stubs
-def call_block(
-    _typing: Any, address: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any
+@intrinsic
+def _call_block(
+    _typing: Any,
+    _address: Any,
+    _a: Any,
+    _b: Any,
+    _c: Any,
+    _d: Any,
+    _e: Any,
+    _f: Any,
+    _g: Any,
+    _h: Any,
 ) -> tuple[Any, Any]:
-    """Call the block function at `address` with eight machine words."""
     signature = types.void(*[types.intp] * (ARGUMENTS + 1))
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        word = ir.IntType(types.intp.bitwidth)
+        word = ir.IntType(WORD)
         pointer = ir.FunctionType(ir.VoidType(), [word] * ARGUMENTS).as_pointer()
         builder.call(builder.inttoptr(arguments[0], pointer), arguments[1:])
         return context.get_dummy_value()
@@ -105,10 +118,16 @@ def call_block(
     return signature, generate
 
 
+#: Call the block function at an address, the first argument, with eight machine words. The
+#: compiler supplies the intrinsic's own first argument, which a type checker cannot know.
+call_block: Any = _call_block
+
+
 def _pointer_intrinsic(item: Any) -> Any:
-    @intrinsic  # type: ignore[untyped-decorator]  # numba has no type stubs
-    def pointer_at(_typing: Any, address: Any) -> tuple[Any, Any]:
-        signature = types.CPointer(item)(types.intp)
+    @intrinsic
+    def pointer_at(_typing: Any, _address: Any) -> tuple[Any, Any]:
+        make_pointer: Any = types.CPointer
+        signature = make_pointer(item)(types.intp)
 
         def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
@@ -118,26 +137,26 @@ def _pointer_intrinsic(item: Any) -> Any:
     return pointer_at
 
 
-_float_pointer = _pointer_intrinsic(types.float64)
-_integer_pointer = _pointer_intrinsic(types.int64)
+_float_pointer: Any = _pointer_intrinsic(types.float64)
+_integer_pointer: Any = _pointer_intrinsic(types.int64)
 
 
 @compiled()
 def floats_at(address: int, size: int) -> Any:
     """View `size` float64 numbers at a memory address as an array."""
-    return numba.carray(_float_pointer(address), (size,))
+    return carray(_float_pointer(address), (size,))
 
 
 @compiled()
 def matrix_at(address: int, rows: int, columns: int) -> Any:
     """View float64 numbers at a memory address as a matrix."""
-    return numba.carray(_float_pointer(address), (rows, columns))
+    return carray(_float_pointer(address), (rows, columns))
 
 
 @compiled()
 def integers_at(address: int, size: int) -> Any:
     """View `size` int64 numbers at a memory address as an array."""
-    return numba.carray(_integer_pointer(address), (size,))
+    return carray(_integer_pointer(address), (size,))
 
 
 def inlined(function: Function) -> Function:
@@ -147,4 +166,4 @@ def inlined(function: Function) -> Function:
     closes over it can be cached.
     """
     options = {"forceinline": True, "error_model": "numpy", "fastmath": False}
-    return cast(Function, register_jitable(**options)(function))
+    return register_jitable(**options)(function)

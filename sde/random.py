@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sde.native import SOURCE_DIGEST, compiled
 
-__all__ = ["STREAMS", "philox", "stream_key", "uniforms"]
+__all__ = ["STREAMS", "philox", "replicate_uniforms", "stream_key", "stream_keys", "uniforms"]
 
 #: Streams of one (seed, replicate) that share no draw.
 STREAMS = {"noise": 0, "initial": 1, "sample": 2}
@@ -22,6 +22,10 @@ STREAMS = {"noise": 0, "initial": 1, "sample": 2}
 #: Largest counts that fit the counter: particles 2^64, steps 2^48, draws a particle and step 2^16.
 MAX_STEPS = 2**48
 MAX_DRAWS = 2**16
+
+#: Rows that are filled before the threads are worth waking, and the parts in which more are.
+FEW = 4096
+PARTS = 64
 
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
@@ -120,7 +124,7 @@ def stream_key(seed: int, replicate: int, stream: str) -> np.uint64:
 
     Examples
     --------
-    >>> stream_key(0, 0, "noise") == stream_key(0, 1, "noise")
+    >>> bool(stream_key(0, 0, "noise") == stream_key(0, 1, "noise"))
     False
     """
     return np.uint64(_derive_key(np.uint64(seed), np.uint64(replicate), STREAMS[stream]))
@@ -148,18 +152,66 @@ def _make_fill_uniforms() -> Any:
     digest = SOURCE_DIGEST
 
     @compiled(cache=True, parallel=True)
-    def fill_uniforms(key: Any, first: int, out: Any) -> None:
+    def fill_uniforms(keys: Any, first: int, out: Any) -> None:
         _ = digest
-        n, dim = out.shape
-        for i in numba.prange(n):
-            for c in range(dim):
-                a, _ = draw(key, np.uint64(first + i), np.uint64(0), np.uint64(c))
-                out[i, c] = open_unit(a)
+        replicates, n, _dim = out.shape
+        if replicates * n <= FEW:
+            for r in range(replicates):
+                _fill_rows(keys[r], first, out[r], 0, n)
+        elif replicates > 1:
+            for r in numba.prange(replicates):
+                _fill_rows(keys[r], first, out[r], 0, n)
+        else:
+            for part in numba.prange(PARTS):
+                _fill_rows(keys[0], first, out[0], part * n // PARTS, (part + 1) * n // PARTS)
 
     return fill_uniforms
 
 
+@compiled()
+def _fill_rows(key: Any, first: int, out: Any, begin: int, end: int) -> None:
+    for i in range(begin, end):
+        for c in range(out.shape[1]):
+            a, _ = draw(key, np.uint64(first + i), np.uint64(0), np.uint64(c))
+            out[i, c] = open_unit(a)
+
+
 _fill_uniforms = _make_fill_uniforms()
+
+
+def stream_keys(seed: int, replicates: range, stream: str) -> NDArray[np.uint64]:
+    """Return the keys of one stream of several replicates, shape (len(replicates),)."""
+    return np.array([stream_key(seed, r, stream) for r in replicates], dtype=np.uint64)
+
+
+def replicate_uniforms(
+    n: int, dim: int, *, seed: int, replicates: range, stream: str
+) -> NDArray[np.float64]:
+    """Draw what `uniforms` draws, for several replicates at once.
+
+    Parameters
+    ----------
+    n, dim : int
+        Number of particles and of coordinates.
+    seed, stream
+        As in `stream_key`.
+    replicates : range
+        Numbers of the replicates.
+
+    Returns
+    -------
+    (len(replicates), n, dim) float64 array
+
+    Examples
+    --------
+    >>> both = replicate_uniforms(3, 1, seed=1, replicates=range(4, 6), stream="initial")
+    >>> last = uniforms(3, 1, seed=1, replicate=5, stream="initial")
+    >>> bool((both[1] == last).all())
+    True
+    """
+    out = np.empty((len(replicates), n, dim))
+    _fill_uniforms(stream_keys(seed, replicates, stream), 0, out)
+    return out
 
 
 def uniforms(
@@ -187,6 +239,6 @@ def uniforms(
     >>> bool((whole[2:] == tail).all())
     True
     """
-    out = np.empty((n, dim))
-    _fill_uniforms(stream_key(seed, replicate, stream), first, out)
-    return out
+    out = np.empty((1, n, dim))
+    _fill_uniforms(stream_keys(seed, range(replicate, replicate + 1), stream), first, out)
+    return out[0]

@@ -39,6 +39,14 @@ class Solution:
         Those times.
     parameters : dict
         How to run it again.
+
+    Examples
+    --------
+    >>> import sde
+    >>> net = sde.MeanFieldNetwork([[1.0]], [1])
+    >>> sol = sde.simulate(net, sde.StableNoise(1.5, "I"), n=3, t1=1.0, dt=0.5, save_at=[0.5])
+    >>> sol.times.tolist(), sol.saved_times.tolist()
+    ([0.0, 0.5, 1.0], [0.5])
     """
 
     theta: NDArray[Any]
@@ -184,24 +192,23 @@ class Grid:
     @property
     def times(self) -> NDArray[np.float64]:
         """Times of the grid, shape (steps + 1,)."""
-        return self.dt * np.arange(self.steps + 1)
+        return self.dt * np.arange(self.steps + 1, dtype=np.float64)
 
     def indices(self, save_at: object) -> NDArray[np.int64]:
         """Return the step numbers of the times to save; refuse a time off the grid."""
         if save_at is None:
             return np.empty(0, dtype=np.int64)
-        wanted = validation.real_array("save_at", save_at, ("k",)) if np.size(save_at) else []  # type: ignore[arg-type]
-        nearest = np.rint(np.asarray(wanted) / self.dt).astype(np.int64)
-        for time, index in zip(wanted, nearest, strict=True):
-            on_grid = abs(time - index * self.dt) <= 1e-9 * max(self.dt, abs(time))
-            if not on_grid or not 0 <= index <= self.steps:
+        wanted: list[float] = validation.real_array("save_at", save_at, ("k",), empty=True).tolist()
+        indices = [round(min(max(time / self.dt, 0.0), float(self.steps))) for time in wanted]
+        for time, index in zip(wanted, indices, strict=True):
+            if not abs(time - index * self.dt) <= 1e-9 * max(self.dt, abs(time)):
                 raise ValueError(
                     f"need save_at on the grid 0, dt, ..., t1 with dt={self.dt!r} and "
-                    f"t1={self.t1!r}, got {time!r}; the nearest time is "
-                    f"{min(max(int(index), 0), self.steps) * self.dt!r}"
+                    f"t1={self.t1!r}, got {time!r}; the nearest time is {index * self.dt!r}"
                 )
+        nearest = np.array(indices, dtype=np.int64)
         if (np.diff(nearest) <= 0).any():
-            raise ValueError(f"need save_at in increasing order, got {list(wanted)}; sort it")
+            raise ValueError(f"need save_at in increasing order, got {wanted}; sort it")
         return nearest
 
 

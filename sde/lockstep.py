@@ -1,0 +1,148 @@
+"""Schemes advanced side by side on one noise path, one replicate a thread.
+
+Every increment is drawn once, on the finest grid, and waits for each scheme until that takes its
+next step. No path is stored: the kernel keeps, for each scheme, distances to a reference.
+"""
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from sde.kernels import Pieces, find_drift, load, observe_alone, prepare, store, update
+from sde.native import SOURCE_DIGEST, compiled
+from sde.sampling import SCRATCH, WIDTH, Draws, draw_block
+
+__all__ = ["FIRST", "FROZEN", "LARGEST_MEAN", "LARGEST_SUP", "run_schemes"]
+
+#: What the kernel measures for each scheme: the distance to the reference after its first step,
+#: just before its last step, the largest on its grid (each a supremum over particles), and the
+#: largest on its grid of the mean over particles.
+FIRST, FROZEN, LARGEST_SUP, LARGEST_MEAN = range(4)
+
+
+@compiled()
+def _draw_pending(draws: Draws, step: int, pending: Any, noise: Any, scratch: Any) -> None:
+    """Draw the noise of one fine step and add it to what waits for each scheme."""
+    schemes, blocks, size = pending.shape
+    for b in range(blocks):
+        noise[:] = 0.0
+        draw_block(draws, b * WIDTH, step, size // WIDTH, noise, scratch)
+        for s in range(schemes):
+            for i in range(size):
+                pending[s, b, i] += noise[i]
+
+
+@compiled()
+def _take_step(
+    pieces: Pieces, dt: float, weights: Any, pending: Any, theta: Any, buffers: Any, scratch: Any
+) -> bool:
+    """Advance one scheme by one of its steps, using up its noise; return whether it is finite."""
+    n = theta.shape[0]
+    block, force = buffers
+    finite = True
+    for b in range(pending.shape[0]):
+        count = min(WIDTH, n - b * WIDTH)
+        load(theta, b * WIDTH, count, block)
+        find_drift(pieces, block, weights, force, scratch)
+        finite &= update(block, dt, force, pending[b], count, np.finfo(theta.dtype).max)
+        store(block, b * WIDTH, count, theta)
+        pending[b, :] = 0.0
+    return finite
+
+
+@compiled()
+def _distances(a: Any, b: Any) -> tuple[float, float]:
+    """Return the supremum and the mean over particles of the distance between two states."""
+    n, dim = a.shape
+    largest = total = 0.0
+    for i in range(n):
+        square = 0.0
+        for c in range(dim):
+            square += (a[i, c] - b[i, c]) ** 2
+        distance = np.sqrt(square)
+        largest = max(largest, distance)
+        total += distance
+    return largest, total / n
+
+
+@compiled()
+def _run_replicate(
+    pieces: Pieces,
+    draws: Draws,
+    dt: float,
+    ratios: Any,
+    steps: int,
+    flow: Any,
+    initial: Any,
+    measured: Any,
+) -> int:
+    """Run all schemes of one replicate; return the failing step, or -1.
+
+    Scheme s takes a step every `ratios[s]` fine steps; scheme 0 is the reference. If `flow` has
+    rows, scheme 1 reads it in place of its own mean field.
+    """
+    n, dim = initial.shape
+    schemes, blocks, size = len(ratios), (n + WIDTH - 1) // WIDTH, dim * WIDTH
+    theta = np.empty((schemes, n, dim))
+    pending = np.zeros((schemes, blocks, size))
+    weights = np.empty((schemes, pieces.n_weights))
+    mean_field = np.empty(pieces.n_observables)
+    noise, scratch = np.empty(size), np.empty(SCRATCH)
+    buffers = (np.empty(size), np.empty(size))
+    given = flow.shape[0] > 0
+    observe_alone(pieces, initial, mean_field)
+    for s in range(schemes):
+        theta[s] = initial
+        prepare(pieces, flow[0] if given and s == 1 else mean_field, weights[s])
+    measured[:] = 0.0
+    for step in range(steps):
+        _draw_pending(draws, step, pending, noise, scratch)
+        for s in range(schemes):
+            if (step + 1) % ratios[s] != 0:
+                continue
+            if step + 1 == steps:
+                measured[s, FROZEN] = _distances(theta[0], theta[s])[0]
+            spacing = dt * ratios[s]
+            if not _take_step(pieces, spacing, weights[s], pending[s], theta[s], buffers, scratch):
+                return step
+            if given and s == 1:
+                prepare(pieces, flow[step + 1], weights[s])
+            else:
+                observe_alone(pieces, theta[s], mean_field)
+                prepare(pieces, mean_field, weights[s])
+            largest, mean = _distances(theta[0], theta[s])
+            if step + 1 == ratios[s]:
+                measured[s, FIRST] = largest
+            measured[s, LARGEST_SUP] = max(measured[s, LARGEST_SUP], largest)
+            measured[s, LARGEST_MEAN] = max(measured[s, LARGEST_MEAN], mean)
+    return -1
+
+
+def _make_run_schemes() -> Any:
+    digest = SOURCE_DIGEST
+
+    @compiled(cache=True, parallel=True)
+    def run_schemes(
+        pieces: Pieces,
+        draws: Draws,
+        keys: Any,
+        dt: float,
+        ratios: Any,
+        steps: int,
+        flow: Any,
+        initial: Any,
+        measured: Any,
+        failed: Any,
+    ) -> None:
+        _ = digest
+        for r in numba.prange(len(keys)):
+            own = Draws(draws.address, draws.parameters, keys[r])
+            failed[r] = _run_replicate(
+                pieces, own, dt, ratios, steps, flow, initial[r], measured[r]
+            )
+
+    return run_schemes
+
+
+run_schemes = _make_run_schemes()

@@ -1,0 +1,169 @@
+"""Plain NumPy implementations of what `sde` computes: one a formula, written independently."""
+
+from fractions import Fraction
+
+import numpy as np
+from scipy.special import erf, expit, gamma, logsumexp, softmax
+
+# --- systems, simulation, flow, coupling ----------------------------------------------------------
+
+#: Features: g, g' and the geometry of their argument.
+FEATURES = {
+    "tanh": (np.tanh, lambda a: 4 * expit(2 * a) * expit(-2 * a), "inner"),
+    "sigmoid": (expit, lambda a: expit(a) * expit(-a), "inner"),
+    "sine": (np.sin, np.cos, "inner"),
+    "gaussian": (lambda a: np.exp(-a), lambda a: -np.exp(-a), "radial"),
+    "erf": (erf, lambda a: 2 / np.sqrt(np.pi) * np.exp(-(a**2)), "inner"),
+    "relu": (lambda a: np.maximum(a, 0), lambda a: np.where(a > 0, 1.0, 0.0), "inner"),
+}
+
+#: Losses of predictions f and targets y, both (m, l): values (m,) and gradients (m, l).
+LOSSES = {
+    "logistic": (
+        lambda f, y: np.logaddexp(0, -y * f).sum(axis=1),
+        lambda f, y: -y * expit(-y * f),
+    ),
+    "pseudo_huber": (
+        lambda f, y: (np.hypot(1, f - y) - 1).sum(axis=1),
+        lambda f, y: (f - y) / np.hypot(1, f - y),
+    ),
+    "squared": (lambda f, y: ((f - y) ** 2).sum(axis=1) / 2, lambda f, y: f - y),
+    "cross_entropy": (
+        lambda f, y: logsumexp(f, axis=1) - (y * f).sum(axis=1),
+        lambda f, y: softmax(f, axis=1) - y,
+    ),
+}
+
+
+class Network:
+    """Equation (1) with its observables and drift, all arrays in memory at once."""
+
+    def __init__(self, x, y, feature, loss, amplitude=1.0):
+        self.x, self.amplitude = np.asarray(x, float), amplitude
+        self.y = np.asarray(y, float).reshape(len(self.x), -1)
+        self.g, self.slope, self.geometry = FEATURES[feature]
+        self.loss, self.gradient = LOSSES[loss]
+
+    def _split(self, theta):
+        return theta.reshape(len(theta), self.y.shape[1], self.x.shape[1])  # (n, l, d)
+
+    def _arguments(self, theta, x):
+        if self.geometry == "inner":
+            return np.einsum("jd,nld->njl", x, self._split(theta))
+        return ((self._split(theta)[:, None] - x[None, :, None]) ** 2).sum(axis=3) / 2
+
+    def observables(self, theta, x=None):
+        values = self.amplitude * self.g(self._arguments(theta, self.x if x is None else x))
+        return values.reshape(len(theta), -1)  # (n, m l)
+
+    def predict(self, theta, x=None):
+        return self.observables(theta, x).mean(axis=0).reshape(-1, self.y.shape[1])
+
+    def risk(self, theta):
+        return self.loss(self.predict(theta), self.y).mean()
+
+    def drift(self, theta, mean_field):
+        weight = self.gradient(mean_field.reshape(self.y.shape), self.y)
+        slope = -self.amplitude * weight * self.slope(self._arguments(theta, self.x)) / len(self.x)
+        if self.geometry == "inner":
+            return np.einsum("njl,jd->nld", slope, self.x).reshape(len(theta), -1)
+        away = self._split(theta)[:, None] - self.x[None, :, None]
+        return np.einsum("njl,njld->nld", slope, away).reshape(len(theta), -1)
+
+
+def particle_paths(observables, drift, increments, theta, dt, flow=None):
+    """Recursion (2) in plain NumPy: states (K + 1, n, p) and mean fields (K + 1, q).
+
+    With a `flow` (K + 1, q) given, it is read in place of the particles' own mean field.
+    """
+    states, fields = [np.array(theta)], []
+    for k in range(len(increments) + 1):
+        fields.append(observables(states[-1]).mean(axis=0) if flow is None else flow[k])
+        if k < len(increments):
+            states.append(states[-1] + dt * drift(states[-1], fields[-1]) + increments[k])
+    return np.stack(states), np.stack(fields)
+
+
+def stable_cdf(alpha, x):
+    """Distribution function of S with E exp(iuS) = exp(-|u|^alpha), 1 < alpha <= 2.
+
+    Nolan (1997), Theorem 1, at beta = 0, by Gauss-Legendre quadrature: error 1e-6.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(400)
+    angle, weights = (nodes + 1) * np.pi / 4, weights * np.pi / 4
+    power = alpha / (alpha - 1)
+    shape = (np.cos(angle) / np.sin(alpha * angle)) ** power
+    shape = shape * np.cos((alpha - 1) * angle) / np.cos(angle)
+    x = np.asarray(x, float)
+    upper = np.exp(-(np.abs(x)[..., None] ** power) * shape) @ weights / np.pi
+    return np.where(x > 0, 1 - upper, upper)
+
+
+# --- random words, noise, pruning -----------------------------------------------------------------
+
+
+def philox(counter, key):
+    """Philox-4x32-10 as in section 4.3 of Salmon et al. (SC'11), in Python integers."""
+    (left0, right0, left1, right1), (k0, k1) = counter, key
+    for _ in range(10):
+        high0, low0 = divmod(0xD2511F53 * left0, 2**32)
+        high1, low1 = divmod(0xCD9E8D57 * left1, 2**32)
+        left0, right0, left1, right1 = high1 ^ right0 ^ k0, low1, high0 ^ right1 ^ k1, low0
+        k0, k1 = (k0 + 0x9E3779B9) % 2**32, (k1 + 0xBB67AE85) % 2**32
+    return left0, right0, left1, right1
+
+
+def symmetric_stable(alpha, angle, exponential):
+    """Chambers, Mallows and Stuck (1976): an angle in (-π/2, π/2) and an exponential number."""
+    if alpha == 1:
+        return np.tan(angle)
+    power = (np.cos((1 - alpha) * angle) / exponential) ** ((1 - alpha) / alpha)
+    return np.sin(alpha * angle) / np.cos(angle) ** (1 / alpha) * power
+
+
+def root_of_positive_stable(alpha, angle, exponential):
+    """Kanter (1975): sqrt(A) with E e^{-sA} = e^{-(2s)^{alpha/2}}, from an angle in (0, π)."""
+    b = alpha / 2
+    log_kernel = b / (1 - b) * np.log(np.sin(b * angle)) + np.log(np.sin((1 - b) * angle))
+    log_kernel = log_kernel - np.log(np.sin(angle)) / (1 - b)
+    return np.sqrt(2 * np.exp((1 - b) / b * (log_kernel - np.log(exponential))))
+
+
+def stable_cdf_by_inversion(alpha, x):
+    """Distribution function of S by inversion of exp(-|u|^alpha), alpha >= 0.7 and |x| <= 20.
+
+    Composite Gauss-Legendre quadrature in s, u = s^3, which smooths the cusp at zero: error 1e-8.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    edges = np.linspace(0, 30 ** (1 / alpha / 3), 401)
+    half = np.diff(edges)[:, None] / 2
+    s = (edges[:-1, None] + half * (nodes + 1)).ravel()
+    integrand = 3 / s * np.exp(-(s ** (3 * alpha))) * (half * weights).ravel()
+    return 0.5 + np.sin(np.multiply.outer(x, s**3)) @ integrand / np.pi
+
+
+def tail_constant(alpha, kind, dim):
+    """lim x^alpha P(|X| > x), from the Lévy measure: c_alpha = 1 / ∫_0^∞ x^{-alpha} sin x dx."""
+    one = 1 / (gamma(1 - alpha) * np.cos(np.pi * alpha / 2)) if alpha != 1 else 2 / np.pi
+    if kind == "III":
+        # E |G_1|^alpha of a unit direction, for the spectral measure to have scale one
+        moment = gamma(dim / 2) * gamma((alpha + 1) / 2) / gamma((dim + alpha) / 2)
+        return one * np.sqrt(np.pi) / moment
+    return one * (dim ** (alpha / 2) if kind == "I" else dim)
+
+
+def pruned(theta, keep):
+    """Theta with all but the floor(keep n) rows of largest norm set to zero; keep is a Fraction."""
+    n = len(theta)
+    ranked = sorted(range(n), key=lambda i: (-np.hypot.reduce(theta[i], initial=0.0), i))
+    out = np.zeros_like(theta)
+    for i in ranked[: int(keep * n)]:
+        out[i] = theta[i]
+    return out
+
+
+def largest_prunable(theta, energy):
+    """The largest number of rows of smallest norm that leave a share of the squared norm."""
+    squares = sorted(sum(Fraction(x) ** 2 for x in row) for row in theta.tolist())
+    total = sum(squares)
+    return max(k for k in range(len(squares) + 1) if sum(squares[k:]) >= energy * total)

@@ -1,0 +1,259 @@
+"""The time loop against recursion (2) in plain NumPy, and what does not depend on blocks."""
+
+import re
+import tracemalloc
+from contextlib import contextmanager
+from pathlib import Path
+
+import numba
+import numpy as np
+import oracles
+import pytest
+
+import sde
+from sde.features import FEATURES
+from sde.initial import sample_initial
+from sde.stable import KINDS
+
+SIZES = (1, 127, 128, 129, 1000)
+
+
+@contextmanager
+def threads(count):
+    before = numba.get_num_threads()
+    numba.set_num_threads(count)
+    yield
+    numba.set_num_threads(before)
+
+
+def network(feature, d, m, outputs, seed=0):
+    """Return a network and its oracle."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(m, d)), rng.choice([-1.0, 1.0], size=(m, outputs))
+    return sde.MeanFieldNetwork(x, y, feature), oracles.Network(x, y, feature, "logistic")
+
+
+def made_flow(system, noise, values, dt, initial):
+    """Return a flow with values of our own."""
+    times = dt * np.arange(len(values))
+    end = float(times[-1])
+    return sde.Flow(
+        system, noise, initial, end, dt, "particles", times, values, np.zeros_like(values)
+    )
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("substeps", [1, 3])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("feature", sorted(FEATURES))
+def test_simulate_agrees_with_plain_numpy_at_every_step(feature, kind, substeps, n):
+    d, outputs = (1, 2) if n % 2 else (3, 1)
+    net, oracle = network(feature, d, 5, outputs)
+    noise, dt, steps = sde.StableNoise(1.5, kind, 0.7), 0.125, 6
+    times = dt * np.arange(steps + 1)
+    sol = sde.simulate(
+        net, noise, n=n, t1=times[-1], dt=dt, substeps=substeps, seed=3, replicate=1, save_at=times
+    )
+    draw = noise.increments(n, net.dim, dt, steps, substeps=substeps, seed=3, replicate=1)
+    start = sample_initial(sde.Gaussian(1.0), n, net.dim, seed=3, replicate=1)
+    states, fields = oracles.particle_paths(oracle.observables, oracle.drift, draw, start, dt)
+    np.testing.assert_allclose(sol.saved, states, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(sol.mean_field, fields, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(sol.theta, sol.saved[-1])
+    np.testing.assert_array_equal(sol.times, times)
+    np.testing.assert_array_equal(sol.saved_times, times)
+    for saved, field in zip(sol.saved, sol.mean_field, strict=True):
+        np.testing.assert_array_equal(net.mean_field(saved), field)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_and_two_threads_give_equal_bits(kind):
+    net, _ = network("tanh", 3, 4, 1)
+    noise, n = sde.StableNoise(1.3, kind), 40_000  # 313 blocks in 256 chunks
+    flow = made_flow(net, noise, np.full((4, 4), 0.1), 0.25, sde.Uniform())
+
+    def everything():
+        sol = sde.simulate(net, noise, n=n, t1=0.75, dt=0.25, substeps=2, save_at=[0.5])
+        limit = sde.simulate_limit(net, noise, flow, n=n)
+        drift = net.drift(sol.theta)
+        draws = noise.sample(n, 3)
+        return sol.theta, sol.mean_field, sol.saved, limit.theta, drift, draws
+
+    with threads(1):
+        wanted = everything()
+    with threads(2):
+        for _ in range(3):
+            for got, want in zip(everything(), wanted, strict=True):
+                np.testing.assert_array_equal(got, want)
+
+
+def test_a_user_system_gives_equal_bits_on_one_and_two_threads():
+    def observable(theta, out):
+        out[0] = theta[0] / (1 + theta[1] ** 2)
+
+    def drift(theta, mean_field, out):
+        out[0] = mean_field[0] - theta[0]
+        out[1] = -theta[1] * mean_field[0]
+
+    system = sde.McKeanVlasov(2, 1, observable, drift)
+    noise = sde.StableNoise(1.5, "III")
+    states = []
+    for count in (1, 2, 2):
+        with threads(count):
+            states.append(sde.simulate(system, noise, n=40_000, t1=1.0, dt=0.25).theta)
+    np.testing.assert_array_equal(states[0], states[1])
+    np.testing.assert_array_equal(states[0], states[2])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("feature", sorted(FEATURES))
+def test_a_path_in_a_given_mean_field_does_not_depend_on_n(feature, kind):
+    net, oracle = network(feature, 3, 5, 1)
+    noise, dt = sde.StableNoise(1.5, kind), 0.25
+    values = np.random.default_rng(0).normal(size=(5, 5))
+    flow = made_flow(net, noise, values, dt, sde.Gaussian(2.0))
+    many = sde.simulate_limit(net, noise, flow, n=1000, seed=4, replicate=2, save_at=flow.times)
+    for n in SIZES:
+        few = sde.simulate_limit(net, noise, flow, n=n, seed=4, replicate=2, save_at=flow.times)
+        np.testing.assert_array_equal(few.saved, many.saved[:, :n])
+        np.testing.assert_array_equal(few.theta, many.theta[:n])
+    draw = noise.increments(1000, 3, dt, 4, seed=4, replicate=2)
+    start = sample_initial(sde.Gaussian(2.0), 1000, 3, seed=4, replicate=2)
+    states, _ = oracles.particle_paths(oracle.observables, oracle.drift, draw, start, dt, values)
+    np.testing.assert_allclose(many.saved, states, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(many.mean_field, values)
+
+
+def test_replicates_and_seeds_differ_and_repeat():
+    net, _ = network("tanh", 2, 3, 1)
+    noise = sde.StableNoise(1.5, "II")
+
+    def end(**streams):
+        return sde.simulate(net, noise, n=50, t1=1.0, dt=0.5, **streams).theta
+
+    ends = [end(), end(replicate=1), end(seed=1), end(seed=1, replicate=1), end(seed=2**64 - 1)]
+    assert len(np.unique(np.stack(ends))) == 5 * 100
+    np.testing.assert_array_equal(end(seed=1, replicate=1), ends[3])
+
+
+@pytest.mark.parametrize("feature", sorted(FEATURES))
+def test_float32_storage_stays_close_to_float64(feature):
+    net, _ = network(feature, 2, 4, 1)
+    noise = sde.StableNoise(1.7, "II", 0.3)
+    start = np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32)
+    double, single = (
+        sde.simulate(net, noise, n=300, t1=1.0, dt=0.125, initial=start, save_at=[0.5], dtype=kind)
+        for kind in ("float64", "float32")
+    )
+    assert single.theta.dtype == single.saved.dtype == np.float32
+    assert double.theta.dtype == double.saved.dtype == np.float64
+    # 8 roundings of 2^-24, each grown by at most exp(t |grad b|)
+    np.testing.assert_allclose(single.theta, double.theta, rtol=3e-6, atol=3e-6)
+    np.testing.assert_allclose(single.mean_field, double.mean_field, rtol=3e-6, atol=3e-6)
+    assert (single.theta != double.theta).any()
+
+
+def first(theta, out):
+    out[0] = theta[0]
+
+
+def cube(theta, mean_field, out):
+    out[0] = theta[0] ** 3 + 0 * mean_field[0]
+
+
+@pytest.mark.parametrize("n", [1, 300])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_state_that_explodes_is_reported_with_its_step(dtype, n):
+    system, noise, dt = sde.McKeanVlasov(1, 1, first, cube), sde.StableNoise(2.0, "I", 0.01), 0.25
+    start = np.full((n, 1), 0.1)
+    start[-1] = 3.0
+    draw = noise.increments(n, 1, dt, 12)
+    with np.errstate(all="ignore"):
+        states, _ = oracles.particle_paths(lambda t: t, lambda t, _: t**3, draw, start, dt)
+        finite = np.abs(states).max(axis=(1, 2)) <= np.finfo(dtype).max
+    step = int(np.argmin(finite))
+    assert 3 < step < 12
+    message = re.escape(f"finite at step {step} of 12 (t={step * dt:g})")
+    options = {"initial": start, "dtype": dtype, "dt": dt, "n": n}
+    for save_at in (None, dt * np.arange(13)):
+        with pytest.raises(FloatingPointError, match=message):
+            sde.simulate(system, noise, t1=12 * dt, save_at=save_at, **options)
+    with pytest.raises(FloatingPointError, match=f"step {step} of {step} "):
+        sde.simulate(system, noise, t1=step * dt, **options)
+    last = sde.simulate(system, noise, t1=(step - 1) * dt, **options)
+    np.testing.assert_allclose(last.theta, states[step - 1], rtol=1e-4)
+    flow = made_flow(system, noise, np.zeros((13, 1)), dt, sde.Point(3.0))
+    if dtype == "float64":
+        with pytest.raises(FloatingPointError, match=f"finite at step {step} of 12"):
+            sde.simulate_limit(system, noise, flow, n=n)
+        with pytest.raises(FloatingPointError, match=f"step {step} .*replicate 0"):
+            sde.chaos_gap(system, noise, flow, n=n, replicates=3)
+
+
+def test_lanes_without_a_particle_do_not_stop_a_run():
+    def inverse(theta, mean_field, out):
+        out[0] = mean_field[0] / theta[0]
+
+    system, noise = sde.McKeanVlasov(1, 1, first, inverse), sde.StableNoise(2.0, "I", 0.01)
+    sol = sde.simulate(system, noise, n=3, t1=1.0, dt=0.25, initial=sde.Point(1.0))
+    start, draw = np.ones((3, 1)), noise.increments(3, 1, 0.25, 4)
+    states, _ = oracles.particle_paths(lambda t: t, lambda t, mu: mu / t, draw, start, 0.25)
+    np.testing.assert_allclose(sol.theta, states[-1], rtol=1e-12)
+    # at alpha = 0.02 a draw exceeds the largest float32 with probability 0.1, so that one of the
+    # 127 lanes without a particle does, surely; particle 0 of seed 0 does not
+    tiny = sde.StableNoise(0.02, "I")
+    assert np.abs(tiny.increments(1, 1, 1.0, 1)).max() < 1e38 < np.abs(tiny.sample(127, 1)).max()
+    sde.simulate(system, tiny, n=1, t1=1.0, dt=1.0, initial=sde.Point(1.0), dtype="float32")
+
+
+def test_save_at_copies_and_the_initial_array_is_left_alone():
+    net, _ = network("tanh", 2, 3, 1)
+    start = np.ones((10, 2))
+    sol = sde.simulate(
+        net, sde.StableNoise(1.5, "II"), n=10, t1=1.0, dt=0.25, initial=start, save_at=[0, 0.5, 1]
+    )
+    assert not np.shares_memory(sol.theta, sol.saved)
+    np.testing.assert_array_equal(start, 1.0)
+    np.testing.assert_array_equal(sol.saved[0], start)
+    np.testing.assert_array_equal(sol.saved_times, [0.0, 0.5, 1.0])
+    assert (sol.saved[1] != sol.saved[2]).all()
+    whole = sde.simulate(
+        net, sde.StableNoise(1.5, "II"), n=10, t1=1.0, dt=0.25, initial=np.ones((10, 2))
+    )
+    np.testing.assert_array_equal(whole.theta, sol.theta)  # a pause to save changes nothing
+    assert whole.saved.shape == (0, 10, 2)
+
+
+def resident_peak():
+    """Return the largest resident memory since `reset_peak`, in bytes (Linux)."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(re.search(r"VmHWM:\s+(\d+)", status).group(1))
+
+
+def reset_peak():
+    """Return the resident memory now, which becomes the peak (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return resident_peak()
+
+
+def test_memory_is_the_state():
+    n, m, d = 200_000, 64, 4
+    net, _ = network("tanh", d, m, 1)
+    noise = sde.StableNoise(1.5, "II")
+
+    def go(n):
+        return sde.simulate(net, noise, n=n, t1=1.0, dt=0.5, substeps=3)
+
+    go(1000)
+    state = 8 * n * d
+    linux = Path("/proc/self/clear_refs").exists()
+    before = reset_peak() if linux else 0
+    tracemalloc.start()
+    go(n)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # drawing initial states takes 2^16 rows at a time, in at most four arrays
+    constant = 4 * 8 * 2**16 * d
+    assert peak < 1.3 * state + constant
+    if linux:  # what compiled code allocates, tracemalloc does not see; n m numbers are 102 MB
+        assert resident_peak() - before < 2 * state + constant + 2**23

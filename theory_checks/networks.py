@@ -1,0 +1,42 @@
+"""The networks that the claims are checked on, all inside Assumption 1 unless they say otherwise."""
+
+import math
+
+import numpy as np
+
+from sde import MeanFieldNetwork
+
+__all__ = ["circle_network", "trigonometric_network"]
+
+
+def circle_network(*, m: int = 8, radius: float = 1.0, amplitude: float = 1.0) -> MeanFieldNetwork:
+    """Return a tanh network on m inputs around a circle, one half labelled +1.
+
+    Parameters
+    ----------
+    m : int
+        Number of data.
+    radius : float
+        Norm of the inputs.
+    amplitude : float
+        Factor of the features.
+
+    Examples
+    --------
+    >>> circle_network().dim
+    2
+    """
+    angle = 2 * math.pi * (np.arange(m) + 0.25) / m
+    x = radius * np.column_stack([np.cos(angle), np.sin(angle)])
+    return MeanFieldNetwork(x, np.where(angle < math.pi, 1.0, -1.0), amplitude=amplitude)
+
+
+def trigonometric_network() -> MeanFieldNetwork:
+    """Return a sine network on the line, whose limit (5) is known exactly.
+
+    Examples
+    --------
+    >>> trigonometric_network().dim
+    1
+    """
+    return MeanFieldNetwork([[1.0], [2.0], [3.0]], [1.0, -1.0, 1.0], feature="sine")
