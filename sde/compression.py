@@ -142,7 +142,7 @@ def _proper_share(keep: object) -> float:
     return share
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CompressionLaw:
     r"""Sharp law of the compression error of i.i.d. heavy-tailed particles.
 
@@ -186,7 +186,9 @@ class CompressionLaw:
         object.__setattr__(self, "keep", _proper_share(self.keep))
         norms = validation.real_array("norms", self.norms, ("N",))
         if norms.min() < 0:
-            raise ValueError(f"need norms >= 0, got {norms.min()!r}; pass norms, not coordinates")
+            raise ValueError(
+                f"need norms >= 0, got {float(norms.min())!r}; pass norms, not coordinates"
+            )
         norms.sort()
         object.__setattr__(self, "norms", norms)
         self.small_energy(self.keep)
@@ -228,7 +230,9 @@ class CompressionLaw:
         """
         t = validation.positive("t", t)
         if not isinstance(noise, StableNoise):
-            raise TypeError(f"need a StableNoise, got {noise!r}; pass StableNoise(alpha, kind)")
+            raise TypeError(
+                f"need a StableNoise, got {validation.show(noise)}; pass StableNoise(alpha, kind)"
+            )
         if noise.alpha == 2 or noise.sigma == 0:
             raise ValueError(
                 f"need noise with a heavy tail, got {noise!r}; use alpha < 2 and sigma > 0"

@@ -23,7 +23,7 @@ __all__ = ["Flow", "mean_field_flow", "simulate_limit"]
 METHODS = ("particles", "fourier", "fourier-continuous")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Flow:
     r"""The mean-field flow of the limit (5) on a time grid.
 
@@ -270,5 +270,7 @@ def check_law(initial: object) -> None:
 def check_flow(flow: Any, system: System, noise: StableNoise) -> None:
     """Refuse what is not a flow, or is the flow of something else."""
     if not isinstance(flow, Flow):
-        raise TypeError(f"need a Flow, got {flow!r}; compute it with mean_field_flow")
+        raise TypeError(
+            f"need a Flow, got {validation.show(flow)}; compute it with mean_field_flow"
+        )
     flow.check(system, noise)

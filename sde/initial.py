@@ -198,8 +198,8 @@ def sample_initial(
     if not isinstance(initial, InitialLaw):
         if isinstance(initial, type) or callable(initial):
             raise TypeError(
-                f"need an initial law or an (n, dim) array, got {initial!r}; pass an instance such "
-                "as Gaussian(1.0), or derive a class from InitialLaw"
+                f"need an initial law or an (n, dim) array, got {validation.show(initial)}; pass "
+                "an instance such as Gaussian(1.0), or derive a class from InitialLaw"
             )
         return _stored(validation.real_array("initial", initial, (n, dim)), dtype)
     out = np.empty((n, dim), dtype=dtype)

@@ -248,7 +248,7 @@ def _make_drifts() -> Any:
 
 @compiled()
 def _fold(sums: Any, finite: Any, interacting: bool, n: int, mean_field: Any) -> bool:
-    """Finish a step: the next mean field, if the particles interact; return whether all is finite."""
+    """Finish a step: the next mean field, if particles interact; return whether all is finite."""
     for chunk in range(len(finite)):
         if not finite[chunk]:
             return False

@@ -239,6 +239,6 @@ def uniforms(
     >>> bool((whole[2:] == tail).all())
     True
     """
-    out = np.empty((1, n, dim))
+    out: NDArray[np.float64] = np.empty((1, n, dim))
     _fill_uniforms(stream_keys(seed, range(replicate, replicate + 1), stream), first, out)
-    return out[0]
+    return np.asarray(out[0])

@@ -20,7 +20,7 @@ __all__ = ["Solution", "simulate"]
 DTYPES = ("float32", "float64")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Solution:
     """The end of a simulation, and what was kept on the way.
 
@@ -216,10 +216,13 @@ def check_kinds(system: object, noise: object) -> None:
     """Refuse what is not a system and a noise."""
     if not isinstance(system, System):
         raise TypeError(
-            f"need a MeanFieldNetwork or McKeanVlasov system, got {system!r}; build one first"
+            "need a MeanFieldNetwork or McKeanVlasov system, got "
+            f"{validation.show(system)}; build one first"
         )
     if not isinstance(noise, StableNoise):
-        raise TypeError(f"need a StableNoise, got {noise!r}; pass StableNoise(alpha, kind, sigma)")
+        raise TypeError(
+            f"need a StableNoise, got {validation.show(noise)}; pass a StableNoise(...)"
+        )
 
 
 def check_dimension(system: System) -> None:

@@ -33,7 +33,7 @@ def targets(loss: Loss, y: object, m: int) -> NDArray[np.float64]:
     if loss.labels == "sign" and not np.isin(array, (-1.0, 1.0)).all():
         wrong = array[~np.isin(array, (-1.0, 1.0))][0]
         raise ValueError(
-            f"need labels -1 or +1 for the {loss.name} loss, got a label {wrong!r}; "
+            f"need labels -1 or +1 for the {loss.name} loss, got a label {float(wrong)!r}; "
             "for labels 0 and 1 pass 2 * y - 1"
         )
     return array.reshape(m, -1)
@@ -43,13 +43,13 @@ def _one_hot(classes: NDArray[np.float64]) -> NDArray[np.float64]:
     if (classes != np.floor(classes)).any() or classes.min() < 0:
         wrong = classes[(classes != np.floor(classes)) | (classes < 0)][0]
         raise ValueError(
-            f"need classes 0, 1, ... for the cross_entropy loss, got a label {wrong!r}; "
+            f"need classes 0, 1, ... for the cross_entropy loss, got a label {float(wrong)!r}; "
             "number the classes with numpy.unique(y, return_inverse=True)"
         )
     outputs = max(2, int(classes.max()) + 1)
     if outputs > 10 * len(classes) + 10:
         raise ValueError(
-            f"need classes numbered without large gaps, got a label {classes.max()!r} in "
+            f"need classes numbered without large gaps, got a label {float(classes.max())!r} in "
             f"{len(classes)} data; number them with numpy.unique(y, return_inverse=True)"
         )
     return np.eye(outputs)[classes.astype(np.int64)]

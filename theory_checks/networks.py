@@ -1,4 +1,4 @@
-"""The networks that the claims are checked on, all inside Assumption 1 unless they say otherwise."""
+"""The networks that the claims are checked on, inside Assumption 1."""
 
 import math
 

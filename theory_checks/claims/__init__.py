@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable
 
+import theory_checks.claims.proposition_a_1 as proposition_a_1
+import theory_checks.claims.theorem_3_1 as theorem_3_1
+import theory_checks.claims.theorem_4_1 as theorem_4_1
+import theory_checks.claims.theorem_4_2 as theorem_4_2
+import theory_checks.claims.theorem_4_3 as theorem_4_3
 from theory_checks.claim import Claim, find_claims
-from theory_checks.claims import (
-    proposition_a_1,
-    theorem_3_1,
-    theorem_4_1,
-    theorem_4_2,
-    theorem_4_3,
-)
 
 __all__ = ["CLAIMS", "find"]
 

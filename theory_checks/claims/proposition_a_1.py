@@ -1,8 +1,8 @@
 r"""Proposition A.1: with Gaussian noise the network is not compressible.
 
-Printed: one ε works for every κ > 0. That fails: as κ → 1 nothing is pruned and the error vanishes,
-like (1 - κ)^{1/2 + 1/p} for a law with a positive density at the origin. Corrected: for each κ < 1 the
-error tends to
+Printed: one ε works for every κ > 0. That fails: as κ → 1 nothing is pruned and the error
+vanishes, like (1 - κ)^{1/2 + 1/p} for a law with a positive density at the origin. Corrected: for
+each κ < 1 the error tends to
 
     G(κ) = sqrt(E[W²; W <= q_{1-κ}] / E W²) > 0,
 
@@ -65,7 +65,7 @@ def check(settings: Settings) -> Evidence:
         "exponent of the error in n at alpha 1.5, κ = 0.5", orders[1.5], -0.05, "<="
     )
     quantities = _quantities(free, network, limit, vanishing, orders[2.0])
-    return Evidence(quantities, (control,), (_figure(free, network, limit, vanishing),))
+    return Evidence(tuple(quantities), (control,), (_figure(free, network, limit, vanishing),))
 
 
 def _free_errors(settings: Settings, noise: sde.StableNoise) -> NDArray[np.float64]:

@@ -3,8 +3,8 @@ r"""Theorem 4.1, Euler error: E sup_i ‖θ_{ηk} - θ̂_k‖ <= C (η n)^{1/α}
 The norm decides the order. At the common grid points the order in η is 1 for every alpha, because
 the noise is additive and the linear error terms of different steps are independent and centred; the
 guarantee 1/α is not attained there. It is attained at a fixed time off the grid, where the scheme,
-frozen since the last grid point, lacks the noise of a whole step (an error of infinite variance,
-hence measured by its median). One step has order 1 + 1/α (equation (14)).
+frozen since the last grid point, lacks the noise of a whole step. One step has order 1 + 1/α
+(equation (14)). These two errors are heavy-tailed, and measured by their medians.
 
 Explicit constant, from the Lipschitz constants that are true (Lemma C.1 with B² in the measure) and
 with M_n = E sup_{i<=n} ‖L_1^i‖. Over one step a particle moves by at most Bs + σ‖L_s‖, so
@@ -20,9 +20,11 @@ Control: with independent instead of shared noise nothing converges.
 """
 
 import math
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 import sde
 from theory_checks.claim import Claim, Settings
@@ -40,8 +42,7 @@ from theory_checks.verdict import Evidence, Quantity
 ALPHA, T1, DIM = 1.5, 1.0, 2
 STEPS = T1 * 2.0 ** -np.arange(2, 7)
 REFERENCE = STEPS[-1] / 32
-#: One step: the order holds while a jump of the drift's own scale is rare, n η σ^α << 1, and the
-#: relative correction is of order η^(1 - 1/α).
+#: One step: the order holds while a jump of the drift's own scale is rare, n η σ^α << 1.
 SHORT_STEPS = STEPS / 1024
 WIDTHS = 4 ** np.arange(1, 6)
 #: The step and the reference of the errors in n.
@@ -52,86 +53,73 @@ REPLICATES = {"quick": 400, "standard": 4000, "deep": 60_000}
 def check(settings: Settings) -> Evidence:
     """Measure the error against η in three norms and against n, and in the control."""
     advance, replicates = settings.advance, REPLICATES[settings.profile]
-    network, noise = circle_network(), sde.StableNoise(ALPHA, "II")
-    advance(0.0, "error against the step, at grid points and off the grid")
-    grid = _errors(settings, network, noise, 64, STEPS, REFERENCE, "grid")
+    runs = _Runs(settings, circle_network())
+    advance(0.0, "error against the step, at grid points")
+    grid = runs.errors(128, STEPS, REFERENCE, "grid", replicates)
+    advance(0.3, "error against the step, off the grid")
     # heavy-tailed errors want many replicates, and a coarse reference does for them
-    many = 20 * replicates
-    frozen = _errors(settings, network, noise, 16, STEPS, STEPS[-1] / 4, "frozen", many)
-    advance(0.45, "error of one step")
-    one = _errors(settings, network, noise, 4, SHORT_STEPS, REFERENCE / 1024, "one-step", many)
-    advance(0.55, "error against the number of particles")
-    wide = np.column_stack(
-        [
-            _errors(
-                settings,
-                network,
-                noise,
-                int(n),
-                WIDTH_STEP,
-                WIDTH_REFERENCE,
-                "grid",
-                max(32, replicates // 4),
-            )
-            for n in WIDTHS
-        ]
-    )
+    frozen = runs.errors(128, STEPS, STEPS[-1] / 4, "frozen", 5 * replicates)
+    advance(0.5, "error of one step")
+    # as many reference steps in every step: what the reference misses is the same share of each
+    one = [runs.errors(16, [dt], dt / 32, "one-step", 3 * replicates) for dt in SHORT_STEPS]
+    advance(0.7, "error against the number of particles")
+    few = max(32, replicates // 4)
+    wide = [runs.errors(int(n), [WIDTH_STEP], WIDTH_REFERENCE, "grid", few) for n in WIDTHS]
+    advance(0.85, "explicit constant")
+    largest = _largest_ratio(settings)
     advance(0.9, "control: independent noise")
-    control = _independent_noise(settings, network, noise)
+    control = runs.distances_without_shared_noise()
+    seed = settings.seed
     orders = {
-        "grid": _order(settings, STEPS, grid, floor=grid[:, -1].mean() / 32),
-        "frozen": _order(settings, STEPS, frozen, statistic="median"),
-        "one-step": _order(settings, SHORT_STEPS, one),
-        "width": _order(settings, WIDTHS, wide, limit="infinity"),
-        "control": _order(settings, STEPS, control, statistic="median"),
+        "grid": convergence_order(STEPS, grid, seed=seed, floor=grid[:, -1].mean() / 32),
+        "frozen": convergence_order(STEPS, frozen, seed=seed, statistic="median"),
+        "one-step": convergence_order(SHORT_STEPS, np.hstack(one), seed=seed, statistic="median"),
+        "width": convergence_order(WIDTHS, np.hstack(wide), seed=seed, limit="infinity"),
+        "control": convergence_order(STEPS, control, seed=seed, statistic="median"),
     }
-    largest = _largest_ratio(settings, network, noise, grid, wide)
     return Evidence(_quantities(orders, largest), (_control(orders["control"]),), _figures(orders))
 
 
-def _errors(
-    settings: Settings,
-    network: sde.MeanFieldNetwork,
-    noise: sde.StableNoise,
-    n: int,
-    steps: NDArray[np.float64] | float,
-    reference: float,
-    norm: str,
-    replicates: int | None = None,
-) -> NDArray[np.float64]:
-    """Return errors, one row a replicate and one column a step."""
-    return sde.euler_error(
-        network,
-        noise,
-        n=n,
-        t1=T1,
-        dts=np.atleast_1d(steps),
-        dt_reference=reference,
-        replicates=replicates or REPLICATES[settings.profile],
-        seed=settings.seed,
-        norm=norm,  # type: ignore[arg-type]  # one of the three names, from the callers above
-    )
+@dataclass(frozen=True)
+class _Runs:
+    """Simulations of one network."""
 
+    settings: Settings
+    network: sde.MeanFieldNetwork
+    noise: sde.StableNoise = sde.StableNoise(ALPHA, "II")  # noqa: RUF009  # frozen
 
-def _order(
-    settings: Settings, values: NDArray[np.number], errors: NDArray[np.float64], **options: object
-) -> Order:
-    return convergence_order(values, errors, seed=settings.seed, **options)  # type: ignore[arg-type]  # passed on
+    def errors(
+        self,
+        n: int,
+        steps: ArrayLike,
+        reference: float,
+        norm: Literal["grid", "frozen", "one-step"],
+        replicates: int,
+    ) -> NDArray[np.float64]:
+        """Return Euler errors, one row a replicate and one column a step."""
+        return sde.euler_error(
+            self.network,
+            self.noise,
+            n=n,
+            t1=T1,
+            dts=steps,
+            dt_reference=float(reference),
+            replicates=replicates,
+            seed=self.settings.seed,
+            norm=norm,
+        )
 
+    def ends(self, dt: float, seed: int) -> NDArray[np.float64]:
+        """Return last states, one a replicate."""
+        return sde.simulate_replicates(
+            self.network, self.noise, n=128, t1=T1, dt=float(dt), replicates=128, seed=seed
+        )
 
-def _independent_noise(
-    settings: Settings, network: sde.MeanFieldNetwork, noise: sde.StableNoise
-) -> NDArray[np.float64]:
-    """Return distances at t1 between the scheme and a reference with noise of its own."""
-    common = {"n": 64, "t1": T1, "replicates": 128}
-    fine = sde.simulate_replicates(
-        network, noise, dt=float(STEPS[-1]), seed=settings.seed + 1, **common
-    )
-    columns = []
-    for dt in STEPS:
-        coarse = sde.simulate_replicates(network, noise, dt=float(dt), seed=settings.seed, **common)
-        columns.append(np.linalg.norm(coarse - fine, axis=2).max(axis=1))
-    return np.column_stack(columns)
+    def distances_without_shared_noise(self) -> NDArray[np.float64]:
+        """Return distances at t1 between the scheme and a reference with noise of its own."""
+        fine = self.ends(STEPS[-1], self.settings.seed + 1)
+        apart = [self.ends(dt, self.settings.seed) - fine for dt in STEPS]
+        return np.column_stack([np.linalg.norm(gap, axis=2).max(axis=1) for gap in apart])
 
 
 def explicit_bound(
@@ -163,7 +151,7 @@ def explicit_bound(
     drift = bound**2 * (1 + bound) * dt / 2
     jumps = bound * (largest + bound * single) * noise.sigma * dt ** (1 / alpha)
     growth = t1 * math.exp(bound * (1 + bound) * t1)
-    return growth * (drift + alpha / (alpha + 1) * jumps)
+    return float(growth * (drift + alpha / (alpha + 1) * jumps))
 
 
 def _tail_bound(settings: Settings, noise: sde.StableNoise) -> float:
@@ -179,20 +167,20 @@ def _tail_bound(settings: Settings, noise: sde.StableNoise) -> float:
     return float(max(bounds))
 
 
-def _largest_ratio(
-    settings: Settings,
-    network: sde.MeanFieldNetwork,
-    noise: sde.StableNoise,
-    grid: NDArray[np.float64],
-    wide: NDArray[np.float64],
-) -> Interval:
-    """Return the largest ratio of a mean error to its explicit bound."""
-    tail = _tail_bound(settings, noise)
-    cases = [(64, float(dt), grid[:, k]) for k, dt in enumerate(STEPS)]
-    cases += [(int(n), WIDTH_STEP, wide[:, k]) for k, n in enumerate(WIDTHS)]
+def _largest_ratio(settings: Settings) -> Interval:
+    """Return the largest ratio of a mean error to its explicit bound.
+
+    The network is a weak one: the bound grows like exp(B²), and says something for small B only.
+    """
+    runs = _Runs(settings, circle_network(radius=0.5, amplitude=0.5))
+    bound, tail = runs.network.bound, _tail_bound(settings, runs.noise)
+    cases = [(128, float(dt)) for dt in STEPS] + [(int(n), WIDTH_STEP) for n in WIDTHS]
     ratios = [
-        ratio_interval(errors, explicit_bound(network.bound, noise, n, dt, tail))
-        for n, dt, errors in cases
+        ratio_interval(
+            runs.errors(n, [dt], WIDTH_REFERENCE, "grid", 64)[:, 0],
+            explicit_bound(bound, runs.noise, n, dt, tail),
+        )
+        for n, dt in cases
     ]
     return max(ratios, key=lambda interval: interval.high)
 
@@ -203,7 +191,11 @@ def _quantities(orders: dict[str, Order], largest: Interval) -> tuple[Quantity, 
         Quantity.of("order in η at grid points", orders["grid"], rate, ">=", role="printed"),
         Quantity.of("exponent in n at grid points", orders["width"], rate, "<=", role="printed"),
         Quantity.of(
-            "largest ratio of the error to the explicit bound", largest, 1.0, "<=", role="printed"
+            "largest ratio of the error to the explicit bound (weak network)",
+            largest,
+            1.0,
+            "<=",
+            role="printed",
         ),
         Quantity.of(
             "order in η at grid points, if the guarantee were attained",
@@ -222,7 +214,11 @@ def _quantities(orders: dict[str, Order], largest: Interval) -> tuple[Quantity, 
             tolerance=0.1,
         ),
         Quantity.of(
-            "order in η of one step, n = 4", orders["one-step"], 1 + rate, "=", tolerance=0.1
+            "order in η of one step, n = 16 (median)",
+            orders["one-step"],
+            1 + rate,
+            "=",
+            tolerance=0.1,
         ),
     )
 
@@ -250,11 +246,11 @@ def _figures(orders: dict[str, Order]) -> tuple[Figure, ...]:
         y_scale="log",
     )
     one = Panel(
-        "Error of one step, n = 4",
+        "Error of one step, n = 16",
         "step η",
         "error after one step",
         (
-            _points("measured (mean)", orders["one-step"]),
+            _points("measured (median)", orders["one-step"]),
             _line("order 1 + 1/α", orders["one-step"], 1 + rate, "law"),
         ),
         x_scale="log",
@@ -272,10 +268,10 @@ def _figures(orders: dict[str, Order]) -> tuple[Figure, ...]:
         y_scale="log",
     )
     caption = (
-        "Under shared noise the Euler error at grid points falls like η, faster than the guaranteed "
-        "η^(1/α); the frozen scheme off the grid attains the guarantee; one step has order 1 + 1/α. "
-        "In n the error grows much slower than the guaranteed n^(1/α). Bars: 99 % intervals. With "
-        "independent noise nothing converges."
+        "Under shared noise the Euler error at grid points falls like η, faster than the "
+        "guaranteed η^(1/α); the frozen scheme off the grid attains the guarantee; one step has "
+        "order 1 + 1/α. In n the error grows much slower than the guaranteed n^(1/α). Bars: 99 % "
+        "intervals. With independent noise nothing converges."
     )
     return (Figure("theorem-4.1", caption, (steps, one, widths)),)
 

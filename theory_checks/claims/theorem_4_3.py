@@ -48,7 +48,7 @@ def check(settings: Settings) -> Evidence:
     index = tail_index(gaussian, CONTROL_THRESHOLD)
     control = Quantity.of(f"tail index at alpha 2 beyond x = {CONTROL_THRESHOLD:g}", index, 3, ">=")
     series.append(_survival("control: alpha 2", gaussian, control=True))
-    return Evidence(quantities, (control,), (_figure(series),))
+    return Evidence(tuple(quantities), (control,), (_figure(series),))
 
 
 def _norms(settings: Settings, noise: sde.StableNoise, case: int) -> NDArray[np.float64]:
@@ -125,8 +125,8 @@ def _figure(series: list[Series]) -> Figure:
     )
     caption = (
         "The tail of the limit is a power law with the index and the constant of the noise (lines, "
-        "no fit): one big jump makes a large particle, and the second moment is infinite. Bars: 99 % "
-        "intervals. With Gaussian noise there is no such tail."
+        "no fit): one big jump makes a large particle, and the second moment is infinite. Bars: 99 "
+        "% intervals. With Gaussian noise there is no such tail."
     )
     return Figure("theorem-4.3", caption, (panel,))
 
