@@ -9,7 +9,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from sde.kernels import Pieces, find_drift, load, observe_alone, prepare, store, update
+from sde.block_steps import Pieces, find_drift, load, prepare, store, update
+from sde.kernels import observe_alone
 from sde.native import SOURCE_DIGEST, compiled
 from sde.sampling import SCRATCH, WIDTH, Draws, draw_block
 

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from sde import validation
 from sde.assumptions import feature_suprema, loss_suprema
+from sde.block_steps import Pieces
 from sde.blocks import UNROLLED, make_drift, make_observe, once
 from sde.features import Feature, find_feature
-from sde.kernels import Pieces
 from sde.losses import Loss, check_gradient, find_loss, make_prepare
 from sde.systems import System
 from sde.targets import targets

@@ -15,8 +15,8 @@ from numba.core.errors import NumbaError
 from numpy.typing import ArrayLike, NDArray
 
 from sde import kernels, validation
+from sde.block_steps import Pieces
 from sde.blocks import make_copy, once, user_drift, user_observe
-from sde.kernels import Pieces
 
 __all__ = ["McKeanVlasov", "System"]
 

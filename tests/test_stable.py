@@ -211,6 +211,7 @@ def test_streams_share_no_draw(kind, alpha):
     others = (
         noise.increments(200, 2, 1.0, 3, seed=2, replicate=1),
         noise.increments(200, 2, 1.0, 3, seed=1, replicate=2),
+        noise.increments(200, 2, 1.0, 3, seed=1, replicate=0),
         noise.sample(200, 2, seed=1)[None],
         noise.sample(200, 2, seed=2)[None],
         *(noise.increments(200, 2, 1.0, 1, seed=1, replicate=2**k) for k in (32, 63)),
