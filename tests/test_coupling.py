@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import sde
+from sde import replicates
 from sde.stable import KINDS
 
 DT = 0.125
@@ -140,14 +141,14 @@ def test_one_step_error_does_not_depend_on_the_last_time():
     np.testing.assert_array_equal(short, long)
 
 
-def measured(replicates, n=30):
+def measured(count, n=30):
     net, noise = network(), sde.StableNoise(1.4, "III")
     flow = some_flow(net, noise, sde.Gaussian(1.0))
-    yield sde.chaos_gap(net, noise, flow, n=n, replicates=replicates, seed=1)
+    yield sde.chaos_gap(net, noise, flow, n=n, replicates=count, seed=1)
     for norm in ("grid", "frozen", "one-step"):
         yield sde.euler_error(
             net, noise, n=n, t1=1.0, dts=[0.5, 0.25], dt_reference=0.0625,
-            replicates=replicates, seed=1, norm=norm,
+            replicates=count, seed=1, norm=norm,
         )  # fmt: skip
 
 
@@ -160,18 +161,25 @@ def test_a_replicate_does_not_depend_on_how_many_there_are():
 
 def test_batches_of_replicates_change_nothing(monkeypatch):
     whole = list(measured(5))
-    module = __import__(measure_module(), fromlist=["BATCH"])
-    monkeypatch.setattr(module, "BATCH", 130)  # two replicates of 30 particles at a time
+    monkeypatch.setattr(replicates, "BATCH", 130)  # two replicates of 30 particles at a time
     for a, b in zip(whole, measured(5), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def measure_module():
-    """Return the name of the module that draws initial states in batches."""
-    import sde.coupling
-    import sde.lockstep
-
-    return next(m.__name__ for m in (sde.coupling, sde.lockstep) if hasattr(m, "BATCH"))
+@pytest.mark.parametrize("n", [1, 128, 300])
+@pytest.mark.parametrize("kind", KINDS)
+def test_simulate_replicates_gives_the_bits_of_simulate(monkeypatch, kind, n):
+    net, noise = network(), sde.StableNoise(1.4, kind, 0.6)
+    options = {"n": n, "t1": 1.0, "dt": DT, "substeps": 3, "seed": 2}
+    for initial in (sde.Uniform(), np.random.default_rng(n).normal(size=(n, 2))):
+        for batch in (2 * n * 2, 1 << 25):
+            monkeypatch.setattr(replicates, "BATCH", batch)
+            ends = sde.simulate_replicates(
+                net, noise, replicates=5, first=3, initial=initial, **options
+            )
+            for r, end in enumerate(ends):
+                one = sde.simulate(net, noise, replicate=3 + r, initial=initial, **options)
+                np.testing.assert_array_equal(end, one.theta)
 
 
 def test_one_and_two_threads_give_equal_bits():

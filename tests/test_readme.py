@@ -1,0 +1,64 @@
+"""The README is true: its commands are those of the checks, and its snippets run."""
+
+import contextlib
+import io
+import re
+import runpy
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from sde.features import FEATURES
+from sde.losses import LOSSES
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SNIPPETS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def command(name):
+    return re.search(rf"^<!-- command: {name} -->\n```sh\n(.*)\n```$", README, re.MULTILINE)[1]
+
+
+@pytest.fixture
+def registries():
+    """Registries as they were before a snippet added to them."""
+    before = dict(FEATURES), dict(LOSSES)
+    yield
+    for registry, content in zip((FEATURES, LOSSES), before, strict=True):
+        registry.clear()
+        registry.update(content)
+
+
+def test_there_are_snippets():
+    assert len(SNIPPETS) == 4
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
+@pytest.mark.usefixtures("registries")
+def test_snippet_runs(snippet, tmp_path):
+    script = tmp_path / "snippet.py"
+    script.write_text(snippet, encoding="utf-8")
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        runpy.run_path(str(script))
+    assert printed.getvalue()
+
+
+def test_commands_make_their_own_environment():
+    for name in ("checks", "tests"):
+        assert command(name).startswith("python3 -m venv .venv && .venv/bin/pip install")
+
+
+def test_extras_and_scripts_exist():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert "test" in project["optional-dependencies"]
+    assert "theory-checks" in project["scripts"]
+
+
+def test_recorded_verdicts_are_those_of_the_claims():
+    from theory_checks.claims import CLAIMS
+
+    rows = re.findall(r"^\| (Theorem|Proposition) (\S+) \|.*\| (.*) \|$", README, re.MULTILINE)
+    printed = {f"{kind.lower()}-{number}": verdict for kind, number, verdict in rows}
+    assert printed == {name: claim.recorded for name, claim in CLAIMS.items()}
