@@ -4,3 +4,15 @@ import os
 
 # before numba is imported: one- and two-thread runs are compared on a machine with one core too
 os.environ.setdefault("NUMBA_NUM_THREADS", str(max(2, os.cpu_count() or 1)))
+
+import numba  # noqa: E402
+import pytest  # noqa: E402
+
+
+@pytest.fixture
+def one_thread():
+    """Run a test on one thread: threads that wait for a busy core make small runs slow."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(before)

@@ -10,6 +10,8 @@ import sde
 from sde import replicates
 from sde.stable import KINDS
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 DT = 0.125
 STEPS = 8
 TIMES = DT * np.arange(STEPS + 1)

@@ -8,6 +8,8 @@ import pytest
 
 import sde
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 INPUTS = ([[1.0], [2.0]], [[0.7], [-1.1], [0.4]], [[-0.25], [0.75]])
 
 

@@ -15,6 +15,8 @@ from sde.features import FEATURES
 from sde.initial import sample_initial
 from sde.stable import KINDS
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SIZES = (1, 127, 128, 129, 1000)
 
 

@@ -12,6 +12,8 @@ import sde
 from sde.features import FEATURES
 from sde.losses import LOSSES
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 BOUNDED_FEATURES = sorted(set(FEATURES) - {"relu"})
 BOUNDED_LOSSES = sorted(set(LOSSES) - {"squared"})
 
