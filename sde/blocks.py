@@ -198,6 +198,14 @@ def make_copy() -> BlockFunction:
     return copy
 
 
+@compiled()
+def _spoil(rows: Any) -> None:
+    """Write NaN, so that an entry which a user's function does not write is found out."""
+    for i in range(rows.shape[0]):
+        for lane in range(WIDTH):
+            rows[i, lane] = np.nan
+
+
 def user_observe(observable: Callable[..., None], dim: int, q: int) -> BlockFunction:
     """Wrap a user's observable in the loop over the lanes of a block."""
     one = compiled(forceinline=True)(observable)
@@ -206,9 +214,9 @@ def user_observe(observable: Callable[..., None], dim: int, q: int) -> BlockFunc
     def observe(
         _a: int, _b: int, theta: int, valid: int, sums: int, _f: int, _g: int, _h: int
     ) -> None:
-        block = floats_at(theta, dim * WIDTH).reshape(dim, WIDTH)
-        total = floats_at(sums, q)
-        values = np.full((q, WIDTH), np.nan)  # an entry that is not written is found out
+        block, total = matrix_at(theta, dim, WIDTH), floats_at(sums, q)
+        values = np.empty((q, WIDTH))
+        _spoil(values)
         for lane in range(valid):
             one(block[:, lane], values[:, lane])
         for i in range(q):
@@ -225,10 +233,9 @@ def user_drift(drift: Callable[..., None], dim: int, q: int) -> BlockFunction:
     def force(
         _a: int, _b: int, theta: int, weights: int, out: int, _f: int, _g: int, _h: int
     ) -> None:
-        block = floats_at(theta, dim * WIDTH).reshape(dim, WIDTH)
-        forces = floats_at(out, dim * WIDTH).reshape(dim, WIDTH)
+        block, forces = matrix_at(theta, dim, WIDTH), matrix_at(out, dim, WIDTH)
         mean_field = floats_at(weights, q)
-        forces[:] = np.nan  # an entry that is not written is found out
+        _spoil(forces)
         for lane in range(WIDTH):
             one(block[:, lane], mean_field, forces[:, lane])
 

@@ -23,6 +23,7 @@ from sde.native import (
     call_block,
     compiled,
     floats_at,
+    matrix_at,
 )
 from sde.vmath import cos_sin_2pi, exp, log, sinpi_half
 
@@ -64,47 +65,80 @@ class Draws(NamedTuple):
 
 
 @compiled(forceinline=True)
-def symmetric_of(parameters: Any, a: Any, b: Any) -> Any:
-    """Turn 128 random bits into one symmetric stable number of scale 1.
+def signed_angle(a: Any) -> Any:
+    """Turn 64 random bits into ±v, v uniform in (0, 1/2]."""
+    v = random.half_unit(a)
+    return v if a & np.uint64(1) == np.uint64(0) else -v
 
-    Parameters
-    ----------
-    parameters : (5,) float64 array
-        Of the law, as `StableNoise.draws` makes them for Types I and II.
-    a, b : uint64
-        Random bits: the angle and its sign, and the exponential.
-    """
-    alpha, inverse, offset, slope = parameters[1], parameters[2], parameters[3], parameters[4]
-    sign = 1.0 - 2.0 * np.float64(a & np.uint64(1))
-    v = random.half_unit(a)  # the angle is ±π(1/2 - v)
+
+@compiled(forceinline=True)
+def exponential(u: Any) -> Any:
+    """Turn a uniform into an exponential number."""
+    return -log(u)
+
+
+@compiled(forceinline=True)
+def symmetric_factors(law: Any, angle: Any, e: Any) -> tuple[Any, Any]:
+    """Return the base of the power in S and what multiplies it; the angle is ±π(1/2 - v)."""
+    alpha, offset, slope = law[1], law[3], law[4]
+    v = abs(angle)
     s1 = sinpi_half(v)
     # sin(απ(1/2 - v)), folded at π/2 without cancellation
     s2 = sinpi_half(min(0.5 * alpha - alpha * v, (1.0 - 0.5 * alpha) + alpha * v))
     s3 = sinpi_half(offset + slope * v)
-    ratio = -log(random.open_unit(b)) / s3
-    return sign * s2 * ratio * exp(min(-inverse * log(ratio * s1), MAX_EXPONENT))
+    ratio = e / s3
+    return ratio * s1, math.copysign(s2, angle) * ratio
 
 
 @compiled(forceinline=True)
-def subordinator_of(parameters: Any, a: Any, b: Any) -> Any:
-    """Turn 128 random bits into sqrt(A), A positive with E exp(-sA) = exp(-(2s)^(alpha/2)).
-
-    Parameters
-    ----------
-    parameters : (5,) float64 array
-        Of the law, as `StableNoise.draws` makes them for Type III.
-    a, b : uint64
-        Random bits: the angle, and the exponential.
-    """
-    half, inverse, rest = parameters[1], parameters[2], parameters[3]
-    v = random.half_unit(a)
-    upper = a & np.uint64(1) == np.uint64(1)  # the angle is πu, with u = 1 - v or u = v
+def subordinator_factors(law: Any, angle: Any, e: Any) -> tuple[Any, Any]:
+    """Return the base of the power in A and what multiplies it; the angle is πv or π(1 - v)."""
+    half, rest = law[1], law[3]
+    upper, v = angle < 0.0, abs(angle)
     s1 = sinpi_half(v)
     # sin(half πu) and sin(rest πu), folded at π/2 without cancellation: half + rest = 1
     s2 = sinpi_half(min(half - half * v if upper else half * v, rest + half * v))
     s3 = sinpi_half(min(rest - rest * v if upper else rest * v, half + rest * v))
-    ratio = -log(random.open_unit(b)) / s3
-    return math.sqrt(2.0 * s2 * ratio * exp(min(-inverse * log(ratio * s1), MAX_EXPONENT)))
+    ratio = e / s3
+    return ratio * s1, 2.0 * s2 * ratio
+
+
+@compiled(forceinline=True)
+def log_power(law: Any, base: Any) -> Any:
+    """Return the logarithm of the power of the base, cut so that it does not overflow."""
+    return min(-law[2] * log(base), MAX_EXPONENT)
+
+
+@compiled(forceinline=True)
+def symmetric_of(law: Any, a: Any, b: Any) -> Any:
+    """Turn 128 random bits into one symmetric stable number of scale 1.
+
+    Parameters
+    ----------
+    law : (5,) float64 array
+        Parameters as `StableNoise.draws` makes them for Types I and II.
+    a, b : uint64
+        Random bits: the angle and its sign, and the exponential.
+    """
+    e = exponential(random.open_unit(b))
+    base, front = symmetric_factors(law, signed_angle(a), e)
+    return front * exp(log_power(law, base))
+
+
+@compiled(forceinline=True)
+def subordinator_of(law: Any, a: Any, b: Any) -> Any:
+    """Turn 128 random bits into sqrt(A), A positive with E exp(-sA) = exp(-(2s)^(alpha/2)).
+
+    Parameters
+    ----------
+    law : (5,) float64 array
+        Parameters as `StableNoise.draws` makes them for Type III.
+    a, b : uint64
+        Random bits: the angle, and the exponential.
+    """
+    e = exponential(random.open_unit(b))
+    base, front = subordinator_factors(law, signed_angle(a), e)
+    return math.sqrt(front * exp(log_power(law, base)))
 
 
 @compiled(forceinline=True)
@@ -115,16 +149,32 @@ def normal_pair_of(a: Any, b: Any) -> tuple[Any, Any]:
     return radius * cosine, radius * sine
 
 
-@compiled(forceinline=True)
-def _symmetric(parameters: Any, key: Any, particle: Any, step: Any, index: Any) -> Any:
-    a, b = random.draw(key, particle, step, index)
-    return symmetric_of(parameters, a, b)
+@compiled()
+def _draw_row(
+    law: Any, word: Any, first: Any, time: Any, index: Any, one_sided: bool, x: Any
+) -> None:
+    """Write one draw for each lane to x[0]: what `symmetric_of` gives, or `subordinator_of`.
 
-
-@compiled(forceinline=True)
-def _subordinator(parameters: Any, key: Any, particle: Any, step: Any, index: Any) -> Any:
-    a, b = random.draw(key, particle, step, index)
-    return subordinator_of(parameters, a, b)
+    A loop for each stage: one loop for all of them needs more constants than there are registers.
+    """
+    for lane in range(WIDTH):
+        a, b = random.draw(word, first + np.uint64(lane), time, index)
+        x[0, lane], x[1, lane] = signed_angle(a), random.open_unit(b)
+    for lane in range(WIDTH):
+        x[1, lane] = exponential(x[1, lane])
+    if one_sided:
+        for lane in range(WIDTH):
+            x[1, lane], x[0, lane] = subordinator_factors(law, x[0, lane], x[1, lane])
+    else:
+        for lane in range(WIDTH):
+            x[1, lane], x[0, lane] = symmetric_factors(law, x[0, lane], x[1, lane])
+    for lane in range(WIDTH):
+        x[1, lane] = log_power(law, x[1, lane])
+    for lane in range(WIDTH):
+        x[0, lane] *= exp(x[1, lane])
+    if one_sided:
+        for lane in range(WIDTH):
+            x[0, lane] = math.sqrt(x[0, lane])
 
 
 @compiled(forceinline=True)
@@ -138,20 +188,26 @@ def _make_common() -> BlockFunction:
 
     @block_function(cache=True)
     def common(
-        parameters: int, key: int, first: int, step: int, dim: int, out: int, _scratch: int, _h: int
+        parameters: int, key: int, first: int, step: int, dim: int, out: int, scratch: int, _h: int
     ) -> None:
         _ = digest
-        law = floats_at(parameters, PARAMETERS)
-        block = floats_at(out, dim * WIDTH)
-        for lane in range(WIDTH):
-            particle = np.uint64(first) + np.uint64(lane)
-            draw = _symmetric(law, np.uint64(key), particle, np.uint64(step), np.uint64(0))
-            block[lane] += law[0] * draw
+        law, x = floats_at(parameters, PARAMETERS), matrix_at(scratch, 2, WIDTH)
+        block = matrix_at(out, dim, WIDTH)
+        word, time = np.uint64(key), np.uint64(step)
+        _draw_row(law, word, np.uint64(first), time, np.uint64(0), False, x)
+        _add(law[0], x[0], block[0])
         for c in range(1, dim):
             for lane in range(WIDTH):
-                block[c * WIDTH + lane] = block[lane]
+                block[c, lane] = block[0, lane]
 
     return common
+
+
+@compiled()
+def _add(scale: float, draws: Any, row: Any) -> None:
+    """Add scaled draws to a row; not contracted, so that increments sum exactly."""
+    for lane in range(WIDTH):
+        row[lane] += scale * draws[lane]
 
 
 def _make_independent() -> BlockFunction:
@@ -159,16 +215,15 @@ def _make_independent() -> BlockFunction:
 
     @block_function(cache=True)
     def independent(
-        parameters: int, key: int, first: int, step: int, dim: int, out: int, _scratch: int, _h: int
+        parameters: int, key: int, first: int, step: int, dim: int, out: int, scratch: int, _h: int
     ) -> None:
         _ = digest
-        law = floats_at(parameters, PARAMETERS)
-        block = floats_at(out, dim * WIDTH)
+        law, x = floats_at(parameters, PARAMETERS), matrix_at(scratch, 2, WIDTH)
+        block = matrix_at(out, dim, WIDTH)
+        word, time = np.uint64(key), np.uint64(step)
         for c in range(dim):
-            for lane in range(WIDTH):
-                particle = np.uint64(first) + np.uint64(lane)
-                draw = _symmetric(law, np.uint64(key), particle, np.uint64(step), np.uint64(c))
-                block[c * WIDTH + lane] += law[0] * draw
+            _draw_row(law, word, np.uint64(first), time, np.uint64(c), False, x)
+            _add(law[0], x[0], block[c])
 
     return independent
 
@@ -181,29 +236,20 @@ def _make_isotropic(*, normal: bool) -> BlockFunction:
         parameters: int, key: int, first: int, step: int, dim: int, out: int, scratch: int, _h: int
     ) -> None:
         _ = digest
-        law = floats_at(parameters, PARAMETERS)
-        block = floats_at(out, dim * WIDTH)
-        radius = floats_at(scratch, WIDTH)
-        word, time = np.uint64(key), np.uint64(step)
+        law, x = floats_at(parameters, PARAMETERS), matrix_at(scratch, 4, WIDTH)
+        block = matrix_at(out, dim, WIDTH)
+        word, time, start = np.uint64(key), np.uint64(step), np.uint64(first)
+        if not normal:
+            _draw_row(law, word, start, time, np.uint64(0), True, x)
         for lane in range(WIDTH):
-            particle = np.uint64(first) + np.uint64(lane)
-            if normal:
-                radius[lane] = law[0] * math.sqrt(2.0)
-            else:
-                radius[lane] = law[0] * _subordinator(law, word, particle, time, np.uint64(0))
-        for pair in range(dim // 2):
-            row = 2 * pair * WIDTH
+            x[1, lane] = law[0] * (math.sqrt(2.0) if normal else x[0, lane])
+        for c in range(0, dim, 2):
             for lane in range(WIDTH):
-                particle = np.uint64(first) + np.uint64(lane)
-                g0, g1 = _normal_pair(word, particle, time, np.uint64(pair + 1))
-                block[row + lane] += radius[lane] * g0
-                block[row + WIDTH + lane] += radius[lane] * g1
-        if dim % 2 == 1:
-            row = (dim - 1) * WIDTH
-            for lane in range(WIDTH):
-                particle = np.uint64(first) + np.uint64(lane)
-                g0, _g1 = _normal_pair(word, particle, time, np.uint64(dim // 2 + 1))
-                block[row + lane] += radius[lane] * g0
+                g0, g1 = _normal_pair(word, start + np.uint64(lane), time, np.uint64(c // 2 + 1))
+                x[2, lane], x[3, lane] = x[1, lane] * g0, x[1, lane] * g1
+            _add(1.0, x[2], block[c])
+            if c + 1 < dim:
+                _add(1.0, x[3], block[c + 1])
 
     return isotropic
 

@@ -5,8 +5,13 @@ import os
 # before numba is imported: one- and two-thread runs are compared on a machine with one core too
 os.environ.setdefault("NUMBA_NUM_THREADS", str(max(2, os.cpu_count() or 1)))
 
-import numba  # noqa: E402
-import pytest  # noqa: E402
+import numba
+import pytest
+from hypothesis import settings
+
+# an example may wait for a compilation, and for other users of the machine
+settings.register_profile("levychaos", deadline=None)
+settings.load_profile("levychaos")
 
 
 @pytest.fixture
