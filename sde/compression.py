@@ -77,8 +77,10 @@ def compression_error(theta: ArrayLike, keep: float) -> float:
     if largest == 0:
         return 0.0
     # relative to the largest norm, so that squares neither overflow nor vanish
-    squares = np.sort((norms / largest) ** 2)
-    return math.sqrt(squares[: len(norms) - kept].sum() / squares.sum())
+    squares, pruned = (norms / largest) ** 2, len(norms) - kept
+    if 0 < pruned < len(norms):
+        squares.partition(pruned)
+    return math.sqrt(squares[:pruned].sum() / squares.sum())
 
 
 def pruning_ratio(theta: ArrayLike, energy: float = 0.9) -> float:

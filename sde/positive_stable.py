@@ -10,6 +10,7 @@ In the upper tail all that matters happens near :math:`u = \pi`. So the integral
 :math:`\pi - u = \pi e^{-s}`, and split where f = 1.
 """
 
+import functools
 import math
 
 from scipy.integrate import quad
@@ -36,6 +37,7 @@ def positive_stable_cdf(beta: float, x: float) -> float:
     return below if below < 0.5 else 1.0 - _probability(beta, math.log(x), above=True)
 
 
+@functools.cache
 def log_positive_stable_quantile(beta: float, q: float) -> float:
     """Return the logarithm of the q-quantile of the law of `positive_stable_cdf`.
 

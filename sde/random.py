@@ -170,10 +170,12 @@ def _make_fill_uniforms() -> Any:
 
 @compiled()
 def _fill_rows(key: Any, first: int, out: Any, begin: int, end: int) -> None:
-    for i in range(begin, end):
-        for c in range(out.shape[1]):
-            a, _ = draw(key, np.uint64(first + i), np.uint64(0), np.uint64(c))
-            out[i, c] = open_unit(a)
+    """Fill rows `begin` to `end`, one column after the other so that the loop vectorises."""
+    rows, start = out[begin:end], np.uint64(first + begin)
+    for c in range(rows.shape[1]):
+        for i in range(rows.shape[0]):
+            a, _ = draw(key, start + np.uint64(i), np.uint64(0), np.uint64(c))
+            rows[i, c] = open_unit(a)
 
 
 _fill_uniforms = _make_fill_uniforms()

@@ -272,7 +272,8 @@ def _figure(simulated: Order, exact: list[Order], broken: Order) -> Figure:
     return Figure(
         "theorem-4.2",
         "The gap between particles of (4) and i.i.d. copies of (5) under the same noise falls like "
-        "n^(-1/2) (dashed, through the first point). Bars: 99 % intervals. When the particles feel "
+        "n^(-1/2) (dashed, through the first point); the supremum over particles still approaches "
+        "this rate from above. Bars: 99 % intervals. When the particles feel "
         "n^(-1/2) times the sum instead of the mean, the gap does not fall.",
         (panel,),
     )

@@ -64,7 +64,7 @@ def _norms(settings: Settings, noise: sde.StableNoise, case: int) -> NDArray[np.
         ).theta
         for k in range(chunks)
     ]
-    return np.concatenate([np.linalg.norm(theta, axis=1) for theta in copies])
+    return np.concatenate([np.hypot(*theta.T) for theta in copies])
 
 
 def _quantities(
@@ -88,9 +88,9 @@ def _quantities(
 
 def _survival(label: str, norms: NDArray[np.float64], *, control: bool = False) -> Series:
     """Return P(W > x) on a grid of x, with intervals, while at least ten draws are beyond."""
-    ordered = np.sort(norms)
-    grid = np.geomspace(0.5, 2e4, 47)
-    beyond = len(norms) - np.searchsorted(ordered, grid, side="right")
+    grid = np.geomspace(3.0, 2e4, 40)
+    large = np.sort(norms[norms > grid[0]])
+    beyond = len(large) - np.searchsorted(large, grid, side="right")
     grid, beyond = grid[beyond >= 10], beyond[beyond >= 10]
     shares = [proportion_interval(int(count), len(norms)) for count in beyond]
     return Series(

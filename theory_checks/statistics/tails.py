@@ -77,12 +77,13 @@ def hill_index(samples: ArrayLike, k: int, level: float = 0.99) -> Interval:
     True
     """
     k = whole("k", k, at_least=2)
-    values = np.sort(sample(samples, at_least=1))[::-1]
+    values = sample(samples, at_least=1)
     if k >= values.size:
         raise ValueError(f"need k < number of samples, got k={k} of {values.size} samples")
-    if values[k] <= 0:
-        raise ValueError(f"need the {k + 1} largest samples positive, got {values[k]}: reduce k")
-    return _pareto_interval(np.log(values[:k] / values[k]), level)
+    largest = np.partition(values, values.size - k - 1)[-k - 1 :]
+    if largest[0] <= 0:
+        raise ValueError(f"need the {k + 1} largest samples positive, got {largest[0]}: reduce k")
+    return _pareto_interval(np.log(largest[1:] / largest[0]), level)
 
 
 def _pareto_interval(logs: NDArray[np.float64], level: float) -> Interval:
