@@ -67,6 +67,44 @@ class Flow:
         for name, size in (("times", (rows,)), ("values", shape), ("standard_error", shape)):
             object.__setattr__(self, name, validation.real_array(name, getattr(self, name), size))
 
+    @classmethod
+    def from_values(
+        cls,
+        system: System,
+        noise: StableNoise,
+        values: ArrayLike,
+        *,
+        t1: float,
+        dt: float,
+        initial: InitialLaw = Gaussian(1.0),  # noqa: B008  # frozen, so safe to share
+    ) -> "Flow":
+        r"""Make a flow that is known by other means, such as symmetry or an exact solution.
+
+        Parameters
+        ----------
+        system, noise, t1, dt, initial
+            What it is the flow of.
+        values : (K + 1, q) array_like
+            :math:`\mu_t(\varphi)` at the times 0, dt, ..., t1.
+
+        Returns
+        -------
+        Flow
+            With a standard error of zero.
+
+        Examples
+        --------
+        >>> import sde
+        >>> net = sde.MeanFieldNetwork([[1.0]], [0.0], "sine", "squared")  # odd: the mean stays 0
+        >>> noise = sde.StableNoise(1.5, "I")
+        >>> flow = sde.Flow.from_values(net, noise, [[0.0], [0.0], [0.0]], t1=1.0, dt=0.5)
+        >>> sde.simulate_limit(net, noise, flow, n=5).theta.shape
+        (5, 1)
+        """
+        grid, array = Grid.checked(t1, dt), np.asarray(values)
+        zero = np.zeros(array.shape)
+        return cls(system, noise, initial, grid.t1, grid.dt, "given", grid.times, array, zero)
+
     def __call__(self, t: float) -> NDArray[np.float64]:
         """Return the mean field at time t, interpolated linearly between times of the grid.
 

@@ -164,7 +164,7 @@ def simulate(
     mean_field = np.empty((grid.steps + 1, system.n_observables))
     kernels.observables(system.pieces, theta, mean_field[0])
     saved = run(system, draws, grid, saves, theta, mean_field, interacting=True)
-    parameters = describe(system, noise, grid, initial, n, seed, replicate)
+    parameters = describe(system, noise, grid, initial, n, seed, replicate) | {"dtype": dtype}
     return Solution(theta, grid.times, mean_field, saved, grid.times[saves], parameters)
 
 

@@ -1,5 +1,6 @@
 """The command line `theory-checks`."""
 
+import os
 import traceback
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from theory_checks.results import Report
 
 __all__ = ["app"]
+
+# Threads that wait for each other by spinning crawl when another program has one of the cores; read
+# when the simulator is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Everything heavy (the simulator and its compiler, matplotlib) is imported inside the commands, so
 # that help is shown at once.

@@ -79,7 +79,7 @@ def _free_errors(settings: Settings, noise: sde.StableNoise) -> NDArray[np.float
 
 
 def _network_errors(
-    settings: Settings, noise: sde.StableNoise, n: int, keeps: tuple[float, ...]
+    settings: Settings, noise: sde.StableNoise, n: int, keeps: tuple[float, ...], factor: int = 1
 ) -> NDArray[np.float64]:
     """Return errors of the interacting system, one row a replicate and one column a κ."""
     states = sde.simulate_replicates(
@@ -88,7 +88,7 @@ def _network_errors(
         n=n,
         t1=T1,
         dt=DT,
-        replicates=REPLICATES[settings.profile],
+        replicates=factor * REPLICATES[settings.profile],
         seed=settings.seed,
     )
     return np.array(
@@ -109,7 +109,7 @@ def _limit_errors(settings: Settings, noise: sde.StableNoise) -> NDArray[np.floa
 
 
 def _width_order(settings: Settings, noise: sde.StableNoise) -> Order:
-    columns = [_network_errors(settings, noise, int(n), (0.5,))[:, 0] for n in WIDTHS]
+    columns = [_network_errors(settings, noise, int(n), (0.5,), factor=4)[:, 0] for n in WIDTHS]
     return convergence_order(WIDTHS, np.column_stack(columns), seed=settings.seed)
 
 

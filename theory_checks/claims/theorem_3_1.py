@@ -32,8 +32,9 @@ from theory_checks.verdict import Evidence, Quantity
 T1, DT = 1.0, 2.0**-3
 ALPHA, KIND = 1.2, "II"
 KEEP, EPS = 0.1, 0.2
+INITIAL = sde.Uniform(-1.0, 1.0)
 WIDTHS = 4 ** np.arange(4, 8)
-REPLICATES = {"quick": 800, "standard": 8000, "deep": 100_000}
+REPLICATES = {"quick": 1200, "standard": 8000, "deep": 100_000}
 LIMIT_SIZE = 2**18
 FLOW_SIZE = 2**17
 
@@ -86,7 +87,7 @@ class _Found:
 def _law(settings: Settings, noise: sde.StableNoise) -> sde.CompressionLaw:
     network = circle_network()
     flow = sde.mean_field_flow(
-        network, noise, t1=T1, dt=DT, n=FLOW_SIZE, runs=4, seed=settings.seed + 1
+        network, noise, t1=T1, dt=DT, initial=INITIAL, n=FLOW_SIZE, runs=4, seed=settings.seed + 1
     )
     theta = sde.simulate_limit(network, noise, flow, n=LIMIT_SIZE, seed=settings.seed + 2).theta
     constant = T1 * noise.tail_constant(network.dim)
@@ -115,6 +116,7 @@ def _errors(
             n=int(n),
             t1=T1,
             dt=dt,
+            initial=INITIAL,
             substeps=substeps,
             replicates=count,
             first=count * column,
