@@ -125,7 +125,7 @@ def _norms(state: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the norms of the rows; squares neither overflow nor vanish."""
     with np.errstate(over="ignore", under="ignore"):
         squares = np.einsum("ij,ij->i", state, state)
-    if 1e-290 < squares.min() and squares.max() < 1e290:
+    if squares.min() > 1e-290 and squares.max() < 1e290:
         return np.asarray(np.sqrt(squares))
     size = np.abs(state).max(axis=1)
     scale = np.where(size == 0, 1.0, size)
