@@ -12,8 +12,6 @@ degrees of freedom, scaled, and G² = F_{p+2}(F_p^{-1}(1 - κ)).
 Control: at α < 2 the error at a fixed κ vanishes as n grows.
 """
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
@@ -22,10 +20,14 @@ import sde
 from theory_checks.claim import Claim, Settings
 from theory_checks.figures import Figure, Panel, Series
 from theory_checks.networks import circle_network
+from theory_checks.pruning import compression_errors
+from theory_checks.series import order_points, points, power_law
 from theory_checks.statistics import Order, convergence_order, mean_interval
 from theory_checks.verdict import Evidence, Quantity
 
 T1, DT, DIM = 1.0, 2.0**-4, 2
+#: Weak noise and strong features, so that the drift shapes the law of a particle.
+SIGMA, AMPLITUDE = 0.3, 4.0
 KEEPS = (0.1, 0.3, 0.5, 0.7, 0.9)
 NEAR_ONE = 1 - 2.0 ** -np.arange(4, 9)
 WIDTH = 2**14
@@ -49,7 +51,7 @@ def chi_square_limit(keep: NDArray[np.float64] | float, dim: int) -> NDArray[np.
 def check(settings: Settings) -> Evidence:
     """Measure the error against κ and against n, for a network and for free particles."""
     advance = settings.advance
-    gaussian = sde.StableNoise(2.0, "II")
+    gaussian = sde.StableNoise(2.0, "II", SIGMA)
     advance(0.0, "free particles")
     free = _free_errors(settings, gaussian)
     advance(0.1, "interacting network")
@@ -57,10 +59,12 @@ def check(settings: Settings) -> Evidence:
     advance(0.35, "its limit (5)")
     limit = _limit_errors(settings, gaussian)
     advance(0.6, "error as κ approaches 1")
-    near = _network_errors(settings, gaussian, WIDTH, tuple(NEAR_ONE))
+    near = _network_errors(settings, gaussian, WIDTH, tuple(NEAR_ONE.tolist()))
     vanishing = convergence_order(1 - NEAR_ONE, near, seed=settings.seed)
     advance(0.8, "error against the width")
-    orders = {alpha: _width_order(settings, sde.StableNoise(alpha, "II")) for alpha in (2.0, 1.5)}
+    orders = {
+        alpha: _width_order(settings, sde.StableNoise(alpha, "II", SIGMA)) for alpha in (2.0, 1.5)
+    }
     control = Quantity.of(
         "exponent of the error in n at alpha 1.5, κ = 0.5", orders[1.5], -0.05, "<="
     )
@@ -82,23 +86,21 @@ def _network_errors(
     settings: Settings, noise: sde.StableNoise, n: int, keeps: tuple[float, ...], factor: int = 1
 ) -> NDArray[np.float64]:
     """Return errors of the interacting system, one row a replicate and one column a κ."""
-    states = sde.simulate_replicates(
-        circle_network(),
+    return compression_errors(
+        circle_network(amplitude=AMPLITUDE),
         noise,
+        keeps,
         n=n,
         t1=T1,
         dt=DT,
         replicates=factor * REPLICATES[settings.profile],
         seed=settings.seed,
     )
-    return np.array(
-        [[sde.compression_error(theta, float(keep)) for keep in keeps] for theta in states]
-    )
 
 
 def _limit_errors(settings: Settings, noise: sde.StableNoise) -> NDArray[np.float64]:
     """Return G(κ) of the network, from independent copies of its limit."""
-    network = circle_network()
+    network = circle_network(amplitude=AMPLITUDE)
     flow = sde.mean_field_flow(
         network, noise, t1=T1, dt=DT, n=2**17, runs=4, seed=settings.seed + 1
     )
@@ -169,70 +171,45 @@ def _figure(
     limit: NDArray[np.float64],
     vanishing: Order,
 ) -> Figure:
-    grid = np.linspace(0.01, 0.99, 99)
-    measured = [
-        Series(
-            label,
-            KEEPS,
-            [interval.estimate for interval in intervals],
-            low=[interval.low for interval in intervals],
-            high=[interval.high for interval in intervals],
-        )
-        for label, intervals in (
-            ("free particles", [mean_interval(column) for column in free.T]),
-            ("network", [mean_interval(column) for column in network.T]),
-        )
-    ]
-    levels = Panel(
-        "Gaussian noise: error of keeping a share κ",
-        "share κ of units kept",
-        "relative error at n = 16384",
-        (
-            *measured,
-            Series(
-                "G(κ), chi-square", grid, chi_square_limit(grid, DIM), style="line", emphasis="law"
-            ),
-            Series("G(κ) of the network's limit", KEEPS, limit, style="line", emphasis="law"),
-        ),
-    )
-    x = np.array(vanishing.values)
-    first = vanishing.statistics[0].estimate
-    ends = Panel(
-        "No single ε: the error vanishes as κ → 1",
-        "share 1 - κ of units pruned",
-        "relative error",
-        (
-            Series(
-                "network",
-                x,
-                [s.estimate for s in vanishing.statistics],
-                low=[s.low for s in vanishing.statistics],
-                high=[s.high for s in vanishing.statistics],
-            ),
-            Series(
-                "(1 - κ)^(1/2 + 1/p)",
-                x,
-                first * (x / x[0]) ** (0.5 + 1 / DIM),
-                style="line",
-                emphasis="law",
-            ),
-            Series(
-                "printed: above one ε",
-                x,
-                np.full(len(x), first / math.sqrt(2)),
-                style="line",
-                emphasis="guarantee",
-            ),
-        ),
-        x_scale="log",
-        y_scale="log",
-    )
     caption = (
         "With Gaussian noise the error tends to a positive limit G(κ) for every κ below 1: the "
         "network is not compressible. But the limit vanishes as κ approaches 1, so no single ε "
         "serves all κ, as the printed statement says. Bars: 99 % intervals."
     )
-    return Figure("proposition-A.1", caption, (levels, ends))
+    return Figure("proposition-A.1", caption, (_levels(free, network, limit), _end(vanishing)))
+
+
+def _levels(
+    free: NDArray[np.float64], network: NDArray[np.float64], limit: NDArray[np.float64]
+) -> Panel:
+    grid = np.linspace(0.01, 0.99, 99)
+    exact = chi_square_limit(grid, DIM)
+    return Panel(
+        "Gaussian noise: error of keeping a share κ",
+        "share κ of units kept",
+        f"relative error at n = {WIDTH}",
+        (
+            points("free particles", KEEPS, [mean_interval(column) for column in free.T]),
+            points("network", KEEPS, [mean_interval(column) for column in network.T]),
+            Series("G(κ), chi-square", grid, exact, style="line", emphasis="law"),
+            Series("G(κ) of the network's limit", KEEPS, limit, style="line", emphasis="law"),
+        ),
+    )
+
+
+def _end(vanishing: Order) -> Panel:
+    return Panel(
+        "No single ε: the error vanishes as κ → 1",
+        "share 1 - κ of units pruned",
+        "relative error",
+        (
+            order_points("network", vanishing),
+            power_law("(1 - κ)^(1/2 + 1/p)", vanishing, 0.5 + 1 / DIM, "law"),
+            power_law("printed: above one ε", vanishing, 0.0, "guarantee"),
+        ),
+        x_scale="log",
+        y_scale="log",
+    )
 
 
 CLAIM = Claim(

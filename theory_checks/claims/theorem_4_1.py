@@ -28,8 +28,9 @@ from numpy.typing import ArrayLike, NDArray
 
 import sde
 from theory_checks.claim import Claim, Settings
-from theory_checks.figures import Figure, Panel, Series
+from theory_checks.figures import Figure, Panel
 from theory_checks.networks import circle_network
+from theory_checks.series import order_points, power_law
 from theory_checks.statistics import (
     Interval,
     Order,
@@ -236,11 +237,11 @@ def _figures(orders: dict[str, Order]) -> tuple[Figure, ...]:
         "step η",
         "error (sup over particles)",
         (
-            _points("at grid points (mean)", orders["grid"]),
-            _points("off the grid, frozen (median)", orders["frozen"]),
-            _points("control: independent noise", orders["control"], control=True),
-            _line("order 1", orders["grid"], 1.0, "law"),
-            _line("order 1/α", orders["frozen"], rate, "guarantee"),
+            order_points("at grid points (mean)", orders["grid"]),
+            order_points("off the grid, frozen (median)", orders["frozen"]),
+            order_points("control: independent noise", orders["control"], control=True),
+            power_law("order 1", orders["grid"], 1.0, "law"),
+            power_law("order 1/α", orders["frozen"], rate, "guarantee"),
         ),
         x_scale="log",
         y_scale="log",
@@ -250,8 +251,8 @@ def _figures(orders: dict[str, Order]) -> tuple[Figure, ...]:
         "step η",
         "error after one step",
         (
-            _points("measured (median)", orders["one-step"]),
-            _line("order 1 + 1/α", orders["one-step"], 1 + rate, "law"),
+            order_points("measured (median)", orders["one-step"]),
+            power_law("order 1 + 1/α", orders["one-step"], 1 + rate, "law"),
         ),
         x_scale="log",
         y_scale="log",
@@ -261,8 +262,8 @@ def _figures(orders: dict[str, Order]) -> tuple[Figure, ...]:
         "number of particles n",
         "error at grid points (sup over particles)",
         (
-            _points("measured, η = 1/16", orders["width"]),
-            _line("guarantee n^(1/α)", orders["width"], rate, "guarantee"),
+            order_points("measured, η = 1/16", orders["width"]),
+            power_law("guarantee n^(1/α)", orders["width"], rate, "guarantee"),
         ),
         x_scale="log",
         y_scale="log",
@@ -274,25 +275,6 @@ def _figures(orders: dict[str, Order]) -> tuple[Figure, ...]:
         "intervals. With independent noise nothing converges."
     )
     return (Figure("theorem-4.1", caption, (steps, one, widths)),)
-
-
-def _points(label: str, order: Order, *, control: bool = False) -> Series:
-    return Series(
-        label,
-        order.values,
-        [s.estimate for s in order.statistics],
-        low=[s.low for s in order.statistics],
-        high=[s.high for s in order.statistics],
-        emphasis="control" if control else "data",
-    )
-
-
-def _line(label: str, order: Order, slope: float, emphasis: str) -> Series:
-    """Draw a line of the given slope through the first point of a fit."""
-    values = np.array(order.values)
-    y = order.statistics[0].estimate * (values / values[0]) ** slope
-    law = emphasis == "law"
-    return Series(label, values, y, style="line", emphasis="law" if law else "guarantee")
 
 
 CLAIM = Claim(

@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 
 import sde
 from theory_checks.claim import Claim, Settings
-from theory_checks.figures import Figure, Panel, Series
+from theory_checks.figures import Figure, Panel
 from theory_checks.networks import circle_network, trigonometric_network
+from theory_checks.series import order_points, power_law
 from theory_checks.statistics import Interval, Order, convergence_order, ratio_interval
 from theory_checks.verdict import Evidence, Quantity
 
@@ -66,7 +67,18 @@ def check(settings: Settings) -> Evidence:
     broken = _without_averaging(settings)
     advance(0.95, "control: noise not shared")
     apart = _without_shared_noise(settings)
-    quantities = (
+    controls = (
+        Quantity.of("exponent in n with n^(-1/2) Σ in place of the mean", broken, -0.1, ">="),
+        Quantity.of("exponent in n without shared noise (median)", apart, -0.1, ">="),
+    )
+    quantities = _quantities(simulated, worst, exact)
+    return Evidence(quantities, controls, (_figure(simulated, exact, broken),))
+
+
+def _quantities(simulated: Order, worst: Interval, exact: list[Order]) -> tuple[Quantity, ...]:
+    sup, mean = exact
+    bias = simulated.floor_bias
+    return (
         Quantity.of(
             "largest ratio of the gap to the explicit bound (weak sine network)",
             worst,
@@ -83,7 +95,7 @@ def check(settings: Settings) -> Evidence:
         ),
         Quantity.of(
             "exponent in n, mean over particles (sine, alpha 1.2, exact limit)",
-            exact[1],
+            mean,
             -0.5,
             "=",
             tolerance=TOLERANCE,
@@ -91,22 +103,19 @@ def check(settings: Settings) -> Evidence:
         ),
         Quantity.of(
             "exponent in n, sup over particles (sine), still approaching -1/2",
-            exact[0],
+            sup,
             -0.5,
             "reported",
         ),
-        Quantity.of(
+        Quantity(
             "part of the half-width above that covers the simulated flow's error",
-            Interval(simulated.floor_bias, simulated.floor_bias, simulated.floor_bias, 0.99),
+            bias,
+            bias,
+            bias,
             None,
             "reported",
         ),
     )
-    controls = (
-        Quantity.of("exponent in n with n^(-1/2) Σ in place of the mean", broken, -0.1, ">="),
-        Quantity.of("exponent in n without shared noise (median)", apart, -0.1, ">="),
-    )
-    return Evidence(quantities, controls, (_figure(simulated, exact, broken),))
 
 
 def _gaps(
@@ -245,13 +254,7 @@ def _figure(simulated: Order, exact: list[Order], broken: Order) -> Figure:
         "sine network, mean over particles": exact[1],
     }
     guides = [
-        Series(
-            "rate n^(-1/2)" if k == 0 else "",
-            order.values,
-            _guide(order),
-            style="line",
-            emphasis="guarantee",
-        )
+        power_law("" if k else "rate n^(-1/2)", order, -0.5, "guarantee")
         for k, order in enumerate(measured.values())
     ]
     panel = Panel(
@@ -259,9 +262,9 @@ def _figure(simulated: Order, exact: list[Order], broken: Order) -> Figure:
         "number of particles n",
         "E sup over time of the distance",
         (
-            *(_points(name, order) for name, order in measured.items()),
+            *(order_points(name, order) for name, order in measured.items()),
             *guides,
-            _points("control: n^(-1/2) Σ for the mean", broken, "control"),
+            order_points("control: n^(-1/2) Σ for the mean", broken, control=True),
         ),
         x_scale="log",
         y_scale="log",
@@ -274,23 +277,6 @@ def _figure(simulated: Order, exact: list[Order], broken: Order) -> Figure:
         "n^(-1/2) times the sum instead of the mean, the gap does not fall.",
         (panel,),
     )
-
-
-def _points(label: str, order: Order, emphasis: str = "data") -> Series:
-    return Series(
-        label,
-        order.values,
-        [s.estimate for s in order.statistics],
-        low=[s.low for s in order.statistics],
-        high=[s.high for s in order.statistics],
-        emphasis="control" if emphasis == "control" else "data",
-    )
-
-
-def _guide(order: Order) -> NDArray[np.float64]:
-    """Return the line of slope -1/2 through the first point."""
-    values = np.array(order.values)
-    return np.asarray(order.statistics[0].estimate * np.sqrt(values[0] / values))
 
 
 CLAIM = Claim(

@@ -22,6 +22,7 @@ import sde
 from theory_checks.claim import Claim, Settings
 from theory_checks.figures import Figure, Panel, Series
 from theory_checks.networks import circle_network
+from theory_checks.series import points
 from theory_checks.statistics import hill_index, proportion_interval, tail_constant, tail_index
 from theory_checks.verdict import Evidence, Quantity
 
@@ -102,14 +103,7 @@ def _survival(label: str, norms: NDArray[np.float64], *, control: bool = False) 
     beyond = len(large) - np.searchsorted(large, grid, side="right")
     grid, beyond = grid[beyond >= 10], beyond[beyond >= 10]
     shares = [proportion_interval(int(count), len(norms)) for count in beyond]
-    return Series(
-        label,
-        grid,
-        [share.estimate for share in shares],
-        low=[share.low for share in shares],
-        high=[share.high for share in shares],
-        emphasis="control" if control else "data",
-    )
+    return points(label, grid, shares, control=control)
 
 
 def _tail_series(
