@@ -1,4 +1,13 @@
-"""Interacting particle systems driven by stable Lévy noise."""
+"""Interacting particle systems driven by stable Lévy noise.
+
+- Noise: `StableNoise`. Initial laws: `Gaussian`, `Uniform`, `Point`, or your own `InitialLaw`.
+- Systems: `MeanFieldNetwork` (extended by `register_feature` and `register_loss`), and
+  `McKeanVlasov` from two plain functions.
+- Runs: `simulate` and `simulate_replicates` for n interacting particles; `mean_field_flow` and
+  `simulate_limit` for their limit.
+- Comparisons under shared noise: `chaos_gap`, `euler_error`.
+- Pruning: `prune`, `compression_error`, `pruning_ratio`, and `CompressionLaw`.
+"""
 
 from sde.compression import CompressionLaw, compression_error, prune, pruning_ratio
 from sde.coupling import chaos_gap, euler_error

@@ -158,7 +158,8 @@ class CompressionLaw:
         Tail index, 0 < alpha < 2.
     tail_constant : float
         :math:`c = \lim x^\alpha P(W > x)`; for the limit (5) at time t it is
-        :math:`t\,\sigma^\alpha C(p)`.
+        :math:`t\,\sigma^\alpha C(p)`, that is ``t * noise.tail_constant(p)``, which contains
+        :math:`\sigma^\alpha` already.
     norms : (N,) array_like
         A large i.i.d. sample of the norm W, from which :math:`m_\kappa` is computed.
     keep : float
@@ -289,7 +290,7 @@ class CompressionLaw:
         r"""Return the width N from which P(error > ε) <= ε, "sufficiently overparametrized".
 
         .. math:: N = \left[m_\kappa / (c^{2/\alpha} \varepsilon^2 q_S(\varepsilon))
-            \right]^{\alpha/(2-\alpha)}.
+            \right]^{\alpha/(2-\alpha)}, \qquad P(S \le q_S(\varepsilon)) = \varepsilon.
 
         Parameters
         ----------

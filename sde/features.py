@@ -230,7 +230,7 @@ def _check_derivative(
     name: str, value: ScalarFunction, derivative: ScalarFunction, *, radial: bool
 ) -> None:
     step = 1e-5
-    for point in (0.37, 0.91, 1.73) if radial else (-1.73, -0.37, 0.91):
+    for point in (0.37, 0.91, 1.73, 11.0) if radial else (-1.73, -0.37, 0.91, -11.0, 11.0):
         try:
             slope = float(value(point + step) - value(point - step)) / (2 * step)
             claimed = float(derivative(point))

@@ -67,6 +67,12 @@ class Flow:
         for name, size in (("times", (rows,)), ("values", shape), ("standard_error", shape)):
             object.__setattr__(self, name, validation.real_array(name, getattr(self, name), size))
 
+    def __repr__(self) -> str:
+        return (
+            f"Flow(system={self.system!r}, noise={self.noise!r}, initial={self.initial!r}, "
+            f"t1={self.t1!r}, dt={self.dt!r}, method={self.method!r})"
+        )
+
     @classmethod
     def from_values(
         cls,
@@ -129,7 +135,8 @@ class Flow:
         """Refuse to be used with another system or noise law."""
         if system.fingerprint != self.system.fingerprint:
             raise ValueError(
-                f"need the flow of the same system, got a flow of {self.system!r} for {system!r}; "
+                f"need the flow of the same system, got a flow of {self.system!r} for {system!r} "
+                "(if they look the same, their data or the content of their functions differ); "
                 "compute mean_field_flow for this system"
             )
         if noise != self.noise:

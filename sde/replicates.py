@@ -110,5 +110,6 @@ def check_finite(failed: NDArray[np.int64], replicates: range, dt: float) -> Non
         step = int(failed[at]) + 1
         raise FloatingPointError(
             f"the state stopped being finite at step {step} (t={step * dt:g}) of replicate "
-            f"{replicates[at]}; use a smaller dt or sigma, or a drift that does not grow"
+            f"{replicates[at]}; use a smaller dt or sigma, or check that "
+            "the drift is defined there, does not grow without bound, and writes all of out"
         )

@@ -38,7 +38,7 @@ class Solution:
     saved_times : (len(save_at),) array
         Those times.
     parameters : dict
-        How to run it again.
+        What was run, for the record.
 
     Examples
     --------
@@ -55,6 +55,11 @@ class Solution:
     saved: NDArray[Any]
     saved_times: NDArray[np.float64]
     parameters: dict[str, str | int | float]
+
+    def __repr__(self) -> str:
+        n, dim = self.theta.shape
+        steps, saved = len(self.times) - 1, len(self.saved_times)
+        return f"Solution(n={n}, dim={dim}, t1={self.times[-1]:g}, steps={steps}, saved={saved})"
 
     def to_xarray(self) -> "xarray.Dataset":
         """Return the solution as labelled data.
@@ -257,8 +262,9 @@ def run(
         if failed >= 0:
             raise FloatingPointError(
                 f"the state stopped being finite at step {failed + 1} of {grid.steps} "
-                f"(t={(failed + 1) * grid.dt:g}); use a smaller dt or sigma, or a drift that does "
-                "not grow"
+                f"(t={(failed + 1) * grid.dt:g}); use a smaller dt or sigma, or check "
+                "that the drift is defined there, does not grow without bound, and writes all of "
+                "out"
             )
         step = stop
         at = np.flatnonzero(saves == stop)

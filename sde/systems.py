@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from sde import kernels, validation
 from sde.block_steps import Pieces
 from sde.blocks import make_copy, once, user_drift, user_observe
+from sde.identity import function_digest
 
 __all__ = ["McKeanVlasov", "System"]
 
@@ -134,6 +135,9 @@ class McKeanVlasov(System):
         arguments = ("theta", "mean_field", "out")
         self.drift_function = validation.function_of("drift", drift, arguments)
         p, q = self.dim, self.n_observables
+        content = (p, q, function_digest(observable), function_digest(drift))
+        # taken now: the compiler freezes globals and closures as they are
+        self._fingerprint = hashlib.sha256(repr(content).encode()).hexdigest()
         validation.indices("observable", observable, p, q)
         validation.indices("drift", drift, p, q, p)
         try:
@@ -151,11 +155,10 @@ class McKeanVlasov(System):
         names = f"{self.observable.__name__}, {self.drift_function.__name__}"
         return f"McKeanVlasov(dim={self.dim}, n_observables={self.n_observables}, {names})"
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
-        """A hash of the dimensions and of the two functions' identities."""
-        identity = (self.dim, self.n_observables, id(self.observable), id(self.drift_function))
-        return hashlib.sha256(repr(identity).encode()).hexdigest()
+        """A hash of the dimensions and of what the two functions compute."""
+        return self._fingerprint
 
     @cached_property
     def pieces(self) -> Pieces:

@@ -56,10 +56,16 @@ def _one_hot(classes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _checked_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    good = (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1.0, rtol=0, atol=1e-9)
-    if rows.shape[1] < 2 or not good:
+    if rows.shape[1] < 2:
         raise ValueError(
-            "need rows of probabilities over at least two classes for the cross_entropy loss, got "
-            f"a row {rows[0].tolist()}; pass classes as an (m,) array or one-hot rows"
+            f"need at least two classes for the cross_entropy loss, got rows of {rows.shape[1]}; "
+            "pass classes as an (m,) array, or one-hot rows"
+        )
+    bad = (rows < 0).any(axis=1) | (np.abs(rows.sum(axis=1) - 1.0) > 1e-9)
+    if bad.any():
+        at = int(np.flatnonzero(bad)[0])
+        raise ValueError(
+            "need rows of probabilities, at least 0 and of sum 1, for the cross_entropy loss, got "
+            f"y[{at}]={rows[at].tolist()}; pass classes as an (m,) array, or one-hot rows"
         )
     return rows

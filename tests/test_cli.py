@@ -113,3 +113,9 @@ def test_the_package_runs_as_a_module():
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "theory-checks" in done.stdout
+
+
+def test_version_is_shown(invoke):
+    result = invoke("--version")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("theory-checks ")

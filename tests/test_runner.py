@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -14,7 +15,8 @@ from theory_checks.results import ResultsError, load
 from theory_checks.runner import ClaimError, FolderError, run
 
 KEYS = (
-    "id title statement recorded verdict printed_form quantities controls figures captions seconds"
+    "id title statement recorded verdict printed_form quantities controls figures captions seconds "
+    "setting method"
 )
 
 
@@ -142,7 +144,8 @@ def test_the_report_is_made_from_the_results_alone(tmp_path):
     (tmp_path / "report.md").unlink()
     assert report.write(tmp_path).read_text() == first
     for part in (
-        "![The \\*gap\\* falls.](a-1.png)",
+        "![Figure of a-1](a-1.png)",
+        "*The \\*gap\\* falls.*",
         "**holds**, the one on record",
         "**inconclusive**; the one on record is **holds**",
         "Gaps fall | fast.",
@@ -194,3 +197,28 @@ def test_a_claim_and_settings_refuse_unknown_names():
         Claim("x", "X", "s", "p", "true", lambda settings: settings)
     with pytest.raises(ValueError, match="did you mean quick"):
         Settings("quik", 0, print)
+
+
+def test_a_run_of_some_claims_keeps_the_results_of_the_others(tmp_path):
+    run([claim("a-1"), claim("b-2")], "quick", 5, tmp_path, console())
+    found = run([claim("b-2", high=0.0)], "quick", 5, tmp_path, console())
+    assert [(c.id, c.verdict) for c in found.claims] == [("b-2", "inconclusive")]
+    kept = [(c.id, c.verdict) for c in load(tmp_path).claims]
+    assert kept == [("a-1", "holds"), ("b-2", "inconclusive")]
+
+
+@pytest.mark.parametrize(("profile", "seed"), [("quick", 6), ("standard", 5)])
+def test_a_run_of_another_kind_says_that_it_replaces_results(tmp_path, profile, seed):
+    run([claim("a-1")], "quick", 5, tmp_path, console())
+    said = console()
+    run([claim("b-2")], profile, seed, tmp_path, said)
+    assert "Replacing the results of the quick profile, seed 5" in said.file.getvalue()
+    assert [c.id for c in load(tmp_path).claims] == ["b-2"]
+
+
+def test_the_report_shows_setting_and_method(tmp_path):
+    told = replace(claim("a-1"), setting="n = 5 particles", method="Slopes.\n\n    gap ~ n\n")
+    run([told], "quick", 0, tmp_path, console())
+    text = (tmp_path / "report.md").read_text()
+    assert "Setting: n = 5 particles" in text
+    assert "\nSlopes.\n\n    gap ~ n\n" in text

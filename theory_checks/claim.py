@@ -64,6 +64,10 @@ class Claim:
         The verdict that careful checks have found; a run reports when it finds another.
     check : callable
         Simulates and measures, and returns the evidence.
+    setting : str
+        What is simulated: system, noise, times, numbers.
+    method : str
+        Why these quantities, in paragraphs of plain text; indented lines are formulas.
 
     Examples
     --------
@@ -78,6 +82,8 @@ class Claim:
     printed_form: str
     recorded: Verdict
     check: Callable[[Settings], Evidence]
+    setting: str = ""
+    method: str = ""
 
     def __post_init__(self) -> None:
         """Check the recorded verdict."""

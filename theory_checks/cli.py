@@ -30,6 +30,26 @@ app = typer.Typer(
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from theory_checks.runner import version
+
+        typer.echo(f"theory-checks {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and stop."
+        ),
+    ] = False,
+) -> None:
+    """Test the theorems about particle systems with stable noise on real simulations."""
+
+
 class Profile(StrEnum):
     """How much to simulate."""
 

@@ -118,8 +118,8 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
     handles = []
     for series in panel.series:
         kind = (series.emphasis, series.style)
-        handles.append(_draw_series(axes, series, ranks[kind], bottom))
-        ranks[kind] += 1
+        ranks[kind] += bool(series.label)  # without a label of its own, the look of the last one
+        handles.append(_draw_series(axes, series, max(0, ranks[kind] - 1), bottom))
     _tick_at_points(axes, panel)
     shown = [(handle, s.label) for handle, s in zip(handles, panel.series, strict=True) if s.label]
     if shown:

@@ -66,7 +66,14 @@ def render(report: Report) -> str:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    filters = {"anchor": _anchor, "cell": cell, "code": code, "inline": inline, "row": _row}
+    filters = {
+        "anchor": _anchor,
+        "cell": cell,
+        "code": code,
+        "inline": inline,
+        "prose": prose,
+        "row": _row,
+    }
     environment.filters.update(filters)
     captions = {
         image: claim.captions.get(image.rpartition(".")[0], claim.title)
@@ -120,6 +127,21 @@ def code(value: str) -> str:
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
+def prose(value: str) -> str:
+    r"""
+    Return paragraphs of plain text as Markdown; indented paragraphs become code.
+
+    Examples
+    --------
+    >>> print(prose("A_n grows:\n\n    A_n ~ n\n"))
+    A\_n grows:
+    <BLANKLINE>
+        A_n ~ n
+    """
+    blocks = [block for block in re.split(r"\n\s*\n", value.strip("\n")) if block.strip()]
+    return "\n\n".join(block if block.startswith("    ") else inline(block) for block in blocks)
+
+
 def _anchor(identifier: str) -> str:
     """Return an identifier for links within the page."""
     return re.sub(r"[^A-Za-z0-9-]", "-", identifier)
@@ -131,6 +153,8 @@ def _row(quantity: Quantity, role: str | None = None) -> str:
     cells = [cell(quantity.name)]
     if role is not None:
         cells.append("for the record" if quantity.relation == "reported" else role)
-    cells += [number_text(quantity.estimate), f"{level} {cell(interval_text(quantity))}"]
+    measured = quantity.low < quantity.high
+    interval = f"{level} {cell(interval_text(quantity))}" if measured else interval_text(quantity)
+    cells += [number_text(quantity.estimate), interval]
     cells += [cell(expected_text(quantity)), STATUSES[quantity.status]]
     return f"| {' | '.join(cells)} |"

@@ -39,6 +39,8 @@ class ClaimResult:
         Caption of each figure, by the stem of its file names.
     seconds : float
         How long the check took.
+    setting, method : str
+        Those of the claim.
 
     Examples
     --------
@@ -57,6 +59,8 @@ class ClaimResult:
     figures: tuple[str, ...]
     captions: Mapping[str, str]
     seconds: float
+    setting: str = ""
+    method: str = ""
 
     @property
     def as_recorded(self) -> bool:

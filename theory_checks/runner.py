@@ -15,7 +15,7 @@ from rich.console import Console
 from theory_checks import plots, report
 from theory_checks.claim import Claim, Profile, Settings
 from theory_checks.display import Display, display_for, verdict_table
-from theory_checks.results import ClaimResult, Report, save
+from theory_checks.results import ClaimResult, Report, ResultsError, load, save
 from theory_checks.verdict import decide
 
 __all__ = ["ClaimError", "FolderError", "run"]
@@ -55,7 +55,8 @@ def run(
     Returns
     -------
     Report
-        What was found, as in `results.json`, which is written after every claim.
+        What was found; it is added to `results.json` after every claim. Results of other claims
+        that an earlier run with the same version, profile and seed left there are kept.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def run(
     Settings(profile, seed, lambda *_: None)  # refuses a bad profile or seed
     folder = _prepare(Path(out))
     console = console or default_console()
-    found = Report(version(), int(seed), profile, ())
+    found = _continued(Report(version(), int(seed), profile, ()), claims, folder, console)
     save(found, folder)
     with display_for(console, claims) as display:
         for claim in claims:
@@ -93,8 +94,26 @@ def run(
             found = replace(found, claims=(*found.claims, result))
             save(found, folder)
     report.write(folder)
-    console.print(verdict_table(found))
-    return found
+    ran = {claim.id for claim in claims}
+    new = replace(found, claims=tuple(each for each in found.claims if each.id in ran))
+    console.print(verdict_table(new))
+    return new
+
+
+def _continued(fresh: Report, claims: Sequence[Claim], folder: Path, console: Console) -> Report:
+    """Keep the results of other claims that an earlier run of the same kind left in the folder."""
+    try:
+        earlier = load(folder)
+    except ResultsError:
+        return fresh
+    if replace(earlier, claims=()) != fresh:
+        console.print(
+            f"Replacing the results of the {earlier.profile} profile, seed {earlier.seed}, version "
+            f"{earlier.version} in {folder}."
+        )
+        return fresh
+    again = {claim.id for claim in claims}
+    return replace(fresh, claims=tuple(each for each in earlier.claims if each.id not in again))
 
 
 def default_console() -> Console:
@@ -179,4 +198,6 @@ def _check(
         figures=tuple(figures),
         captions={figure.name: figure.caption for figure in evidence.figures},
         seconds=round(perf_counter() - start, 3),
+        setting=claim.setting,
+        method=claim.method,
     )

@@ -28,7 +28,11 @@ def interval_text(quantity: Quantity) -> str:
     --------
     >>> interval_text(Quantity("slope", 1.0, 0.9, float("inf"), None, "reported"))
     '[0.9, ∞]'
+    >>> interval_text(Quantity("width", 7.0, 7.0, 7.0, None, "reported"))
+    '–'
     """
+    if quantity.low == quantity.high:  # computed, not measured
+        return "–"
     return f"[{number_text(quantity.low)}, {number_text(quantity.high)}]"
 
 

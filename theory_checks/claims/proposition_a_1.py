@@ -66,7 +66,7 @@ def check(settings: Settings) -> Evidence:
         alpha: _width_order(settings, sde.StableNoise(alpha, "II", SIGMA)) for alpha in (2.0, 1.5)
     }
     control = Quantity.of(
-        "exponent of the error in n at alpha 1.5, κ = 0.5", orders[1.5], -0.05, "<="
+        "exponent of the error in n at α = 1.5, κ = 0.5", orders[1.5], -0.05, "<="
     )
     quantities = _quantities(free, network, limit, vanishing, orders[2.0])
     return Evidence(tuple(quantities), (control,), (_figure(free, network, limit, vanishing),))
@@ -219,4 +219,11 @@ CLAIM = Claim(
     printed_form="exists ε, for all κ > 0: limsup_n ‖Θ̂^(κn) - Θ̂‖_F / ‖Θ̂‖_F > ε",
     recorded="fails as printed",
     check=check,
+    setting=(
+        f"free particles, and a tanh network with features of amplitude {AMPLITUDE:g} on 8 inputs "
+        f"around the unit circle, logistic loss; p = {DIM}, standard normal initial states of the "
+        f"network, σ = {SIGMA}, Type II, t = {T1:g}, η = {DT:g}; {REPLICATES['quick']} replicates "
+        "(quick profile)."
+    ),
+    method=__doc__,
 )
