@@ -187,62 +187,54 @@ def _quantities(found: _Found) -> tuple[Quantity, ...]:
 
 
 def _figure(found: _Found) -> Figure:
+    caption = (
+        "Left: the relative error of keeping the largest 10 % of the units falls with the width as "
+        "the sharp law says (no fit), and not at all for Gaussian noise. Right: beyond the width N "
+        "of the law (tested at 4 N), the error exceeds ε with a probability below ε. Bars: 99 % "
+        "intervals."
+    )
+    return Figure("theorem-3.1", caption, (_medians(found), _exceedance(found)))
+
+
+def _medians(found: _Found) -> Panel:
     n = np.geomspace(WIDTHS[0], WIDTHS[-1], 30)
-    law = [found.law.median(round(width)) for width in n]
-    low = [found.law.quantile(round(width), 0.1) for width in n]
-    high = [found.law.quantile(round(width), 0.9) for width in n]
-    medians = Panel(
+    law, low, high = ([found.law.quantile(round(w), q) for w in n] for q in (0.5, 0.1, 0.9))
+    measured = [median_interval(column) for column in found.errors.T]
+    band = Series(
+        "law: 10 % to 90 % of runs", n, law, low=low, high=high, style="band", emphasis="law"
+    )
+    return Panel(
         "Compression error after keeping 10 % of the units",
         "width n",
         "relative error",
         (
-            points(
-                "α = 1.2: median", WIDTHS, [median_interval(column) for column in found.errors.T]
-            ),
+            points(f"α = {ALPHA}: median", WIDTHS, measured),
             Series("law: median", n, law, style="line", emphasis="law"),
-            Series(
-                "law: 10 % to 90 % of runs",
-                n,
-                law,
-                low=low,
-                high=high,
-                style="band",
-                emphasis="law",
-            ),
+            band,
             order_points("control: α = 2 (mean)", found.gaussian, control=True),
         ),
         x_scale="log",
         y_scale="log",
     )
+
+
+def _exceedance(found: _Found) -> Panel:
     shares = [
         proportion_interval(int((column > EPS).sum()), len(column))
         for column in (*found.errors.T, found.beyond)
     ]
-    widths = [*WIDTHS.tolist(), 4 * found.width]
-    exceedance = Panel(
+    ends, label = [found.width, found.width], f"N(ε, κ, α) = {found.width}"
+    return Panel(
         f"How often the error exceeds ε = {EPS}",
         "width n",
         f"P(error > {EPS})",
         (
-            points("α = 1.2", widths, shares),
+            points(f"α = {ALPHA}", [*WIDTHS.tolist(), 4 * found.width], shares),
             Series("ε", [WIDTHS[0], WIDTHS[-1]], [EPS, EPS], style="line", emphasis="guarantee"),
-            Series(
-                f"N(ε, κ, α) = {found.width}",
-                [found.width, found.width],
-                [0.0, 1.0],
-                style="line",
-                emphasis="law",
-            ),
+            Series(label, ends, [0.0, 1.0], style="line", emphasis="law"),
         ),
         x_scale="log",
     )
-    caption = (
-        "Left: the relative error of keeping the largest 10 % of the units falls with the width as "
-        "the sharp law says (no fit), and not at all for Gaussian noise. Right: beyond the width N "
-        "of the law (tested at 4 N), "
-        "the error exceeds ε with a probability below ε. Bars: 99 % intervals."
-    )
-    return Figure("theorem-3.1", caption, (medians, exceedance))
 
 
 CLAIM = Claim(
