@@ -12,6 +12,7 @@ from sde.assumptions import feature_suprema, loss_suprema
 from sde.block_steps import Pieces
 from sde.blocks import UNROLLED, make_drift, make_observe, once
 from sde.features import Feature, find_feature
+from sde.identity import function_digest
 from sde.losses import Loss, check_gradient, find_loss, make_prepare
 from sde.systems import System
 from sde.targets import targets
@@ -94,8 +95,14 @@ class MeanFieldNetwork(System):
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of data, feature, loss and amplitude."""
+        """A hash of data, feature, loss and amplitude; a user's functions by their content."""
         digest = hashlib.sha256(repr(self).encode())
+        if not self.feature.builtin:
+            digest.update(function_digest(self.feature.value).encode())
+            digest.update(function_digest(self.feature.derivative).encode())
+        if not self.loss.builtin:
+            digest.update(function_digest(self.loss.value).encode())
+            digest.update(function_digest(self.loss.gradient).encode())
         digest.update(self.x.tobytes())
         digest.update(self.y.tobytes())
         return digest.hexdigest()

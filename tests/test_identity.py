@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import sde
+from sde.features import FEATURES
 from sde.identity import function_digest
 
 STRENGTH = 1.0
@@ -71,3 +72,16 @@ def test_a_flow_of_changed_functions_is_refused(monkeypatch):
     changed = sde.McKeanVlasov(1, 1, position, pull)
     with pytest.raises(ValueError, match="content of their functions differ"):
         sde.chaos_gap(changed, noise, flow, n=4, replicates=2)
+
+
+def test_a_feature_registered_anew_makes_another_network():
+    def network(slope):
+        sde.register_feature("line", lambda a: slope * a, lambda _a: slope + 0.0)
+        try:
+            return sde.MeanFieldNetwork([[1.0]], [1], feature="line")
+        finally:
+            del FEATURES["line"]
+
+    one, same, other = network(1.0), network(1.0), network(2.0)
+    assert one.fingerprint == same.fingerprint
+    assert one.fingerprint != other.fingerprint

@@ -44,6 +44,17 @@ class Settings:
             raise ValueError(f"need seed < 2**64, got seed={seed}")
         object.__setattr__(self, "seed", seed)
 
+    def other_seed(self, k: int) -> int:
+        """
+        Return the k-th seed after this one, for simulations that share no noise with the main ones.
+
+        Examples
+        --------
+        >>> Settings("quick", 2**64 - 1, lambda fraction, what: None).other_seed(1)
+        0
+        """
+        return (self.seed + k) % 2**64
+
 
 @dataclass(frozen=True)
 class Claim:

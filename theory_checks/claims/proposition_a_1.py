@@ -102,10 +102,10 @@ def _limit_errors(settings: Settings, noise: sde.StableNoise) -> NDArray[np.floa
     """Return G(κ) of the network, from independent copies of its limit."""
     network = circle_network(amplitude=AMPLITUDE)
     flow = sde.mean_field_flow(
-        network, noise, t1=T1, dt=DT, n=2**17, runs=4, seed=settings.seed + 1
+        network, noise, t1=T1, dt=DT, n=2**17, runs=4, seed=settings.other_seed(1)
     )
     theta = sde.simulate_limit(
-        network, noise, flow, n=LIMIT_SIZE[settings.profile], seed=settings.seed + 2
+        network, noise, flow, n=LIMIT_SIZE[settings.profile], seed=settings.other_seed(2)
     ).theta
     return np.array([sde.compression_error(theta, keep) for keep in KEEPS])
 

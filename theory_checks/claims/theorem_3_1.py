@@ -91,9 +91,18 @@ class _Found:
 def _law(settings: Settings, noise: sde.StableNoise) -> sde.CompressionLaw:
     network = circle_network()
     flow = sde.mean_field_flow(
-        network, noise, t1=T1, dt=DT, initial=INITIAL, n=FLOW_SIZE, runs=4, seed=settings.seed + 1
+        network,
+        noise,
+        t1=T1,
+        dt=DT,
+        initial=INITIAL,
+        n=FLOW_SIZE,
+        runs=4,
+        seed=settings.other_seed(1),
     )
-    theta = sde.simulate_limit(network, noise, flow, n=LIMIT_SIZE, seed=settings.seed + 2).theta
+    theta = sde.simulate_limit(
+        network, noise, flow, n=LIMIT_SIZE, seed=settings.other_seed(2)
+    ).theta
     constant = T1 * noise.tail_constant(network.dim)
     return sde.CompressionLaw.of_sample(theta, KEEP, alpha=noise.alpha, tail_constant=constant)
 

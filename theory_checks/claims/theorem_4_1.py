@@ -118,7 +118,7 @@ class _Runs:
 
     def distances_without_shared_noise(self) -> NDArray[np.float64]:
         """Return distances at t1 between the scheme and a reference with noise of its own."""
-        fine = self.ends(STEPS[-1], self.settings.seed + 1)
+        fine = self.ends(STEPS[-1], self.settings.other_seed(1))
         apart = [self.ends(dt, self.settings.seed) - fine for dt in STEPS]
         return np.column_stack([np.linalg.norm(gap, axis=2).max(axis=1) for gap in apart])
 
@@ -156,7 +156,10 @@ def explicit_bound(
 
 
 def _tail_bound(settings: Settings, noise: sde.StableNoise) -> float:
-    """Return an upper confidence bound of sup_x x^α P(‖L_1‖ > x), from a sample of L_1."""
+    """Return an upper confidence bound of sup_x x^α P(‖L_1‖ > x), from a sample of L_1.
+
+    Beyond the sample's last threshold the product falls to its limit, the tail constant.
+    """
     norms = np.sort(np.linalg.norm(noise.sample(2**18, DIM, seed=settings.seed), axis=1))
     bounds = []
     for share in 2.0 ** -np.arange(0, 12):
@@ -165,7 +168,7 @@ def _tail_bound(settings: Settings, noise: sde.StableNoise) -> float:
         after = norms[min(len(norms) - 1, int((1 - share / 2) * len(norms)))]
         upper = proportion_interval(len(norms) - index, len(norms), 0.999).high
         bounds.append(upper * after**noise.alpha)
-    return float(max(bounds))
+    return float(max(*bounds, noise.tail_constant(DIM)))
 
 
 def _largest_ratio(settings: Settings) -> Interval:

@@ -164,7 +164,7 @@ def _simulated_limit(settings: Settings) -> Order:
             dt=DT,
             n=FLOW_SIZE[settings.profile],
             runs=6,
-            seed=settings.seed + 1 + k,
+            seed=settings.other_seed(1 + k),
         )
         for k in range(2)
     ]
@@ -234,7 +234,7 @@ def _without_shared_noise(settings: Settings) -> Order:
         copies = np.stack(
             [
                 sde.simulate_limit(
-                    network, noise, flow, n=int(n), seed=settings.seed + 1, replicate=r
+                    network, noise, flow, n=int(n), seed=settings.other_seed(1), replicate=r
                 ).theta
                 for r in range(64)
             ]

@@ -67,7 +67,7 @@ def _norms(settings: Settings, noise: sde.StableNoise, replicates: range) -> NDA
     """Return norms of i.i.d. copies of the limit at the last time, one chunk a replicate."""
     network = circle_network()
     flow = sde.mean_field_flow(
-        network, noise, t1=T1, dt=DT, n=FLOW_SIZE, runs=4, seed=settings.seed + 1
+        network, noise, t1=T1, dt=DT, n=FLOW_SIZE, runs=4, seed=settings.other_seed(1)
     )
     n = CHUNK[settings.profile]
     copies = [
