@@ -6,13 +6,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sde.native import call_block, compiled
-from sde.sampling import WIDTH
+from sde.lanes import WIDTH, load, store, sum_lanes
+from sde.sampling import SCRATCH
 
-__all__ = ["Pieces", "find_drift", "load", "observe", "prepare", "store", "update"]
+__all__ = [
+    "Pieces",
+    "find_drift",
+    "kept_at",
+    "load",
+    "observe",
+    "prepare",
+    "scratch_size",
+    "store",
+    "update",
+]
 
 
 class Pieces(NamedTuple):
-    """A system as the kernels see it: three block functions and the arrays they read."""
+    """A system as the kernels see it: three block functions, the sizes and arrays they need.
+
+    `n_scratch` and `n_slopes` count rows of a block: of scratch space, and of what `observe` can
+    keep for `find_drift` (none if zero). `matrix` says whether the block functions call BLAS.
+    """
 
     observe: int
     prepare: int
@@ -20,33 +35,19 @@ class Pieces(NamedTuple):
     dim: int
     n_observables: int
     n_weights: int
+    n_scratch: int
+    n_slopes: int
+    matrix: bool
     shape: NDArray[np.int64]
     data: NDArray[np.float64]
 
 
 @compiled()
-def load(theta: Any, first: int, count: int, block: Any) -> None:
-    """Copy a block; repeat its last particle in lanes past the end, where a drift is finite too."""
-    dim = theta.shape[1]
-    for c in range(dim):
-        for lane in range(count):
-            block[c * WIDTH + lane] = theta[first + lane, c]
-        for lane in range(count, WIDTH):
-            block[c * WIDTH + lane] = block[c * WIDTH + count - 1]
+def observe(pieces: Pieces, block: Any, count: int, sums: Any, scratch: Any, kept: int) -> None:
+    """Add the observables of the first `count` lanes of a block to their sums.
 
-
-@compiled()
-def store(block: Any, first: int, count: int, theta: Any) -> None:
-    """Copy the first `count` lanes of a block back to the particles from `first` on."""
-    dim = theta.shape[1]
-    for c in range(dim):
-        for lane in range(count):
-            theta[first + lane, c] = block[c * WIDTH + lane]
-
-
-@compiled()
-def observe(pieces: Pieces, block: Any, count: int, sums: Any, scratch: Any) -> None:
-    """Add the observables of the first `count` lanes of a block to their sums."""
+    `kept` is the address where slopes are kept, or 0.
+    """
     call_block(
         pieces.observe,
         pieces.shape.ctypes.data,
@@ -55,7 +56,7 @@ def observe(pieces: Pieces, block: Any, count: int, sums: Any, scratch: Any) -> 
         count,
         sums.ctypes.data,
         scratch.ctypes.data,
-        0,
+        kept,
         0,
     )
 
@@ -77,8 +78,10 @@ def prepare(pieces: Pieces, mean_field: Any, weights: Any) -> None:
 
 
 @compiled()
-def find_drift(pieces: Pieces, block: Any, weights: Any, force: Any, scratch: Any) -> None:
-    """Write the drift of a block."""
+def find_drift(
+    pieces: Pieces, block: Any, weights: Any, force: Any, scratch: Any, kept: int
+) -> None:
+    """Write the drift of a block; `kept` is the address of its kept slopes, or 0."""
     call_block(
         pieces.drift,
         pieces.shape.ctypes.data,
@@ -87,19 +90,37 @@ def find_drift(pieces: Pieces, block: Any, weights: Any, force: Any, scratch: An
         weights.ctypes.data,
         force.ctypes.data,
         scratch.ctypes.data,
-        0,
+        kept,
         0,
     )
+
+
+@compiled(forceinline=True)
+def _move(
+    lane: int, dt: float, force: Any, noise: Any, count: int, largest: float, row: Any
+) -> float:
+    row[lane] += dt * force[lane] + noise[lane]
+    # true for NaN as well
+    return 1.0 if (lane < count) & (not abs(row[lane]) <= largest) else 0.0
 
 
 @compiled()
 def update(block: Any, dt: float, force: Any, noise: Any, count: int, largest: float) -> bool:
     """Take an Euler step of a block; return whether `count` particles are finite when stored."""
-    outside = 0
+    outside = 0.0
     for c in range(0, block.size, WIDTH):
         row, push, kick = block[c : c + WIDTH], force[c : c + WIDTH], noise[c : c + WIDTH]
-        for lane in range(WIDTH):
-            row[lane] += dt * push[lane] + kick[lane]
-            # false for NaN as well
-            outside += (lane < count) & (not abs(row[lane]) <= largest)
-    return outside == 0
+        outside += sum_lanes(_move, (dt, push, kick, count, largest, row))
+    return outside == 0.0
+
+
+@compiled()
+def scratch_size(pieces: Pieces) -> int:
+    """Return the numbers of scratch space that a block needs."""
+    return max(SCRATCH, pieces.n_scratch * WIDTH)
+
+
+@compiled()
+def kept_at(slopes: Any, block: int) -> int:
+    """Return the address of the slopes kept for a block, or 0 if none are."""
+    return slopes[block].ctypes.data if len(slopes) > 0 else 0

@@ -1,15 +1,11 @@
-"""Block functions of the systems: what the block pass calls for observables and drift.
-
-Loops run over the lanes of a block and index rows of matrices: the compiler can then prove that
-no index is negative, without which it does not vectorise.
-"""
+"""Block functions of a user's system: what the block pass calls for observables and drift."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from sde.features import Feature
+from sde.lanes import WIDTH, for_lanes, lane_sum
 from sde.native import (
     SOURCE_DIGEST,
     BlockFunction,
@@ -19,18 +15,8 @@ from sde.native import (
     integers_at,
     matrix_at,
 )
-from sde.sampling import WIDTH
 
-__all__ = [
-    "UNROLLED",
-    "lane_sum",
-    "make_copy",
-    "make_drift",
-    "make_observe",
-    "once",
-    "user_drift",
-    "user_observe",
-]
+__all__ = ["make_copy", "once", "user_drift", "user_observe"]
 
 _compiled: dict[tuple[object, ...], BlockFunction] = {}
 
@@ -40,145 +26,6 @@ def once(key: tuple[object, ...], make: Callable[[], BlockFunction]) -> BlockFun
     if key not in _compiled:
         _compiled[key] = make()
     return _compiled[key]
-
-
-#: Sums over particles and over data may be reassociated, or they do not vectorise; the
-#: elementary functions keep their own, stricter rules after inlining.
-REASSOCIATE = {"reassoc", "contract", "nsz"}
-
-#: Input dimensions up to this one get block functions of their own, with unrolled dot products.
-UNROLLED = 8
-
-
-@compiled(forceinline=True, fastmath=REASSOCIATE)
-def _argument(x: Any, theta: Any, lane: int, dim: int, radial: bool) -> float:
-    """Return the feature's argument for one datum and one lane of a block."""
-    a = 0.0
-    for c in range(dim):
-        if radial:
-            a += 0.5 * (theta[c, lane] - x[c]) ** 2
-        else:
-            a += x[c] * theta[c, lane]
-    return a
-
-
-@compiled(fastmath=REASSOCIATE)
-def lane_sum(values: Any, count: int) -> float:
-    """Return the sum of the first `count` lanes."""
-    total = 0.0
-    for lane in range(count):
-        total += values[lane]
-    return total
-
-
-@compiled(fastmath=REASSOCIATE)
-def _arguments(x: Any, theta: Any, radial: bool, out: Any) -> None:
-    """Write the feature's argument for one datum and all lanes of a block."""
-    dim = len(x)
-    for lane in range(WIDTH):
-        out[lane] = 0.0
-    quads = dim - dim % 4
-    for c in range(0, quads, 4):
-        weights, rows = x[c : c + 4], theta[c : c + 4]
-        for lane in range(WIDTH):
-            out[lane] += _argument(weights, rows, lane, 4, radial)
-    for c in range(quads, dim):
-        weights, rows = x[c : c + 1], theta[c : c + 1]
-        for lane in range(WIDTH):
-            out[lane] += _argument(weights, rows, lane, 1, radial)
-
-
-def make_observe(feature: Feature, dim: int) -> BlockFunction:
-    """Compile the block function that adds a block's features to their sums over particles."""
-    digest, value = SOURCE_DIGEST, feature.value
-    radial, fixed = feature.geometry == "radial", dim if dim <= UNROLLED else 0
-
-    @block_function(cache=feature.builtin, fastmath=REASSOCIATE)
-    def observe(
-        shape: int, data: int, theta: int, valid: int, sums: int, scratch: int, _g: int, _h: int
-    ) -> None:
-        _ = digest
-        sizes = integers_at(shape, 3)
-        m, d, outputs = sizes[0], sizes[1], sizes[2]
-        amplitude = floats_at(data, 1)[0]
-        x = matrix_at(data + 8, m, d)
-        block = matrix_at(theta, d * outputs, WIDTH)
-        total = matrix_at(sums, m, outputs)
-        a = floats_at(scratch, WIDTH)
-        for k in range(outputs):
-            own = block[k * d : (k + 1) * d]
-            for j in range(m):
-                if fixed > 0:
-                    row = x[j]
-                    for lane in range(WIDTH):
-                        a[lane] = value(_argument(row, own, lane, fixed, radial))
-                else:
-                    _arguments(x[j], own, radial, a)
-                    for lane in range(WIDTH):
-                        a[lane] = value(a[lane])
-                total[j, k] += amplitude * lane_sum(a, valid)
-
-    return observe
-
-
-#: Data that the drift takes at a time, so that it is loaded and stored a quarter as often.
-GROUP = 4
-
-
-def make_drift(feature: Feature, dim: int) -> BlockFunction:
-    """Compile the block function of the drift: a weighted sum of gradients of the features."""
-    digest, slope = SOURCE_DIGEST, feature.derivative
-    radial, fixed = feature.geometry == "radial", dim if dim <= UNROLLED else 0
-
-    @block_function(cache=feature.builtin, fastmath=REASSOCIATE)
-    def drift(
-        shape: int, data: int, theta: int, weights: int, out: int, scratch: int, _g: int, _h: int
-    ) -> None:
-        _ = digest
-        sizes = integers_at(shape, 3)
-        m, d, outputs = sizes[0], sizes[1], sizes[2]
-        x = matrix_at(data + 8, m, d)
-        block, forces = matrix_at(theta, d * outputs, WIDTH), matrix_at(out, d * outputs, WIDTH)
-        weight = matrix_at(weights, m, outputs)
-        slopes = matrix_at(scratch, GROUP, WIDTH)
-        forces[:] = 0.0
-        for k in range(outputs):
-            own, force = block[k * d : (k + 1) * d], forces[k * d : (k + 1) * d]
-            for first in range(0, m, GROUP):
-                last = min(first + GROUP, m)
-                for j in range(first, last):
-                    row, r, a = x[j], weight[j, k], slopes[j - first]
-                    if fixed > 0:
-                        for lane in range(WIDTH):
-                            a[lane] = r * slope(_argument(row, own, lane, fixed, radial))
-                    else:
-                        _arguments(row, own, radial, a)
-                        for lane in range(WIDTH):
-                            a[lane] = r * slope(a[lane])
-                for c in range(d):
-                    _pull(x[first:last, c], slopes, own[c], radial, force[c])
-
-    return drift
-
-
-@compiled(fastmath=REASSOCIATE)
-def _pull(x: Any, slopes: Any, theta: Any, radial: bool, force: Any) -> None:
-    """Add what a group of data contributes to one coordinate of the drift."""
-    if len(x) == GROUP:
-        x0, x1, x2, x3 = x[0], x[1], x[2], x[3]
-        for lane in range(WIDTH):
-            s0, s1, s2, s3 = slopes[0, lane], slopes[1, lane], slopes[2, lane], slopes[3, lane]
-            if radial:
-                pull = (s0 + s1 + s2 + s3) * theta[lane]
-                force[lane] += pull - (s0 * x0 + s1 * x1 + s2 * x2 + s3 * x3)
-            else:
-                force[lane] += s0 * x0 + s1 * x1 + s2 * x2 + s3 * x3
-        return
-    for j in range(len(x)):
-        xj, row = x[j], slopes[j]
-        for lane in range(WIDTH):
-            direction = theta[lane] - xj if radial else xj
-            force[lane] += row[lane] * direction
 
 
 def make_copy() -> BlockFunction:
@@ -210,15 +57,18 @@ def user_observe(observable: Callable[..., None], dim: int, q: int) -> BlockFunc
     """Wrap a user's observable in the loop over the lanes of a block."""
     one = compiled(forceinline=True)(observable)
 
+    @compiled(forceinline=True)
+    def observe_lane(lane: int, block: Any, values: Any) -> None:
+        one(block[:, lane], values[:, lane])
+
     @block_function(cache=False)
     def observe(
-        _a: int, _b: int, theta: int, valid: int, sums: int, _f: int, _g: int, _h: int
+        _a: int, _b: int, theta: int, valid: int, sums: int, scratch: int, _g: int, _h: int
     ) -> None:
         block, total = matrix_at(theta, dim, WIDTH), floats_at(sums, q)
-        values = np.empty((q, WIDTH))
+        values = matrix_at(scratch, q, WIDTH)
         _spoil(values)
-        for lane in range(valid):
-            one(block[:, lane], values[:, lane])
+        for_lanes(observe_lane, (block, values))
         for i in range(q):
             total[i] += lane_sum(values[i], valid)
 
@@ -229,14 +79,16 @@ def user_drift(drift: Callable[..., None], dim: int, q: int) -> BlockFunction:
     """Wrap a user's drift in the loop over the lanes of a block."""
     one = compiled(forceinline=True)(drift)
 
+    @compiled(forceinline=True)
+    def drift_lane(lane: int, block: Any, mean_field: Any, forces: Any) -> None:
+        one(block[:, lane], mean_field, forces[:, lane])
+
     @block_function(cache=False)
     def force(
         _a: int, _b: int, theta: int, weights: int, out: int, _f: int, _g: int, _h: int
     ) -> None:
         block, forces = matrix_at(theta, dim, WIDTH), matrix_at(out, dim, WIDTH)
-        mean_field = floats_at(weights, q)
         _spoil(forces)
-        for lane in range(WIDTH):
-            one(block[:, lane], mean_field, forces[:, lane])
+        for_lanes(drift_lane, (block, floats_at(weights, q), forces))
 
     return force

@@ -9,10 +9,20 @@ from typing import Any
 import numba
 import numpy as np
 
-from sde.block_steps import Pieces, find_drift, load, prepare, store, update
+from sde.blas import blas_alone
+from sde.block_steps import (
+    Pieces,
+    find_drift,
+    load,
+    prepare,
+    scratch_size,
+    store,
+    update,
+)
 from sde.kernels import observe_alone
 from sde.native import SOURCE_DIGEST, compiled
-from sde.sampling import SCRATCH, WIDTH, Draws, draw_block
+from sde.lanes import WIDTH
+from sde.sampling import Draws, draw_block
 
 __all__ = ["FIRST", "FROZEN", "LARGEST_MEAN", "LARGEST_SUP", "run_schemes"]
 
@@ -45,7 +55,7 @@ def _take_step(
     for b in range(pending.shape[0]):
         count = min(WIDTH, n - b * WIDTH)
         load(theta, b * WIDTH, count, block)
-        find_drift(pieces, block, weights, force, scratch)
+        find_drift(pieces, block, weights, force, scratch, 0)
         finite &= update(block, dt, force, pending[b], count, np.finfo(theta.dtype).max)
         store(block, b * WIDTH, count, theta)
         pending[b, :] = 0.0
@@ -89,10 +99,11 @@ def _run_replicate(
     pending = np.zeros((schemes, blocks, size))
     weights = np.empty((schemes, pieces.n_weights))
     mean_field = np.empty(pieces.n_observables)
-    noise, scratch = np.empty(size), np.empty(SCRATCH)
+    noise, scratch = np.empty(size), np.empty(scratch_size(pieces))
+    nothing = np.empty((0, 0))
     buffers = (np.empty(size), np.empty(size))
     given = flow.shape[0] > 0
-    observe_alone(pieces, initial, mean_field)
+    observe_alone(pieces, initial, mean_field, nothing)
     for s in range(schemes):
         theta[s] = initial
         prepare(pieces, flow[0] if given and s == 1 else mean_field, weights[s])
@@ -110,7 +121,7 @@ def _run_replicate(
             if given and s == 1:
                 prepare(pieces, flow[step + 1], weights[s])
             else:
-                observe_alone(pieces, theta[s], mean_field)
+                observe_alone(pieces, theta[s], mean_field, nothing)
                 prepare(pieces, mean_field, weights[s])
             largest, mean = _distances(theta[0], theta[s])
             if step + 1 == ratios[s]:
@@ -146,4 +157,4 @@ def _make_run_schemes() -> Any:
     return run_schemes
 
 
-run_schemes = _make_run_schemes()
+run_schemes = blas_alone(_make_run_schemes())

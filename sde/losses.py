@@ -21,6 +21,7 @@ from sde.native import (
     floats_at,
     inlined,
     integers_at,
+    matrix_at,
 )
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "find_loss",
     "loss_names",
     "register_loss",
+    "weight_count",
 ]
 
 LossFunction = Callable[[Any, Any], float]
@@ -265,10 +267,16 @@ def check_gradient(
             )
 
 
+def weight_count(m: int, d: int, outputs: int) -> int:
+    """Return how many numbers `make_prepare` writes."""
+    return m * outputs * (1 + d)
+
+
 def make_prepare(loss: Loss) -> BlockFunction:
     """Compile the block function that turns a mean field into the weights of the drift.
 
-    The weight of datum j and output k is -c/m times the loss's derivative there, c the amplitude.
+    The weight of output k and datum j is -c/m times the loss's derivative there, c the amplitude:
+    `weights[k, j]`. Behind them, `pulls[k, j, :]` is the weight times the datum.
     """
     digest, gradient = SOURCE_DIGEST, loss.gradient
 
@@ -280,13 +288,18 @@ def make_prepare(loss: Loss) -> BlockFunction:
         sizes = integers_at(shape, 3)
         m, d, outputs = sizes[0], sizes[1], sizes[2]
         numbers = floats_at(data, 1 + m * d + m * outputs)
-        amplitude, y = numbers[0], numbers[1 + m * d :]
+        amplitude, x, y = numbers[0], matrix_at(data + 8, m, d), numbers[1 + m * d :]
         prediction = floats_at(mean_field, m * outputs)
-        weight = floats_at(weights, m * outputs)
+        weight = matrix_at(weights, outputs, m)
+        pulls = matrix_at(weights + 8 * m * outputs, outputs * m, d)
+        slope = np.empty(outputs)
         for j in range(m):
             row = slice(j * outputs, (j + 1) * outputs)
-            gradient(prediction[row], y[row], weight[row])
-        for i in range(m * outputs):
-            weight[i] *= -amplitude / m
+            gradient(prediction[row], y[row], slope)
+            for k in range(outputs):
+                w = slope[k] * (-amplitude / m)
+                weight[k, j] = w
+                for c in range(d):
+                    pulls[k * m + j, c] = w * x[j, c]
 
     return prepare

@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from sde import validation
 from sde.assumptions import feature_suprema, loss_suprema
 from sde.block_steps import Pieces
-from sde.blocks import UNROLLED, make_drift, make_observe, once
+from sde.blocks import once
 from sde.features import Feature, find_feature
 from sde.identity import function_digest
-from sde.losses import Loss, check_gradient, find_loss, make_prepare
+from sde.losses import Loss, check_gradient, find_loss, make_prepare, weight_count
+from sde.network_blocks import is_matrix_work, make_drift, make_observe, scratch_rows
 from sde.systems import System
 from sde.targets import targets
 
@@ -169,9 +170,9 @@ class MeanFieldNetwork(System):
     def _pieces(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> Pieces:
         m, d = x.shape
         feature, loss = self.feature, self.loss
-        width = d if d <= UNROLLED else 0
-        observe = once(("observe", feature, width), lambda: make_observe(feature, d))
-        drift = once(("drift", feature, width), lambda: make_drift(feature, d))
+        matrix = is_matrix_work(feature, d)
+        observe = once(("observe", feature, matrix), lambda: make_observe(feature, d))
+        drift = once(("drift", feature, matrix), lambda: make_drift(feature, d))
         prepare = once(("prepare", loss), lambda: make_prepare(loss))
         return Pieces(
             observe.address,
@@ -179,7 +180,10 @@ class MeanFieldNetwork(System):
             drift.address,
             self.dim,
             y.size,
+            weight_count(m, d, self.outputs),
+            scratch_rows(feature, d, m),
             y.size,
+            matrix,
             np.array([m, d, self.outputs], dtype=np.int64),
             np.concatenate([[self.amplitude], x.ravel(), y.ravel()]),
         )

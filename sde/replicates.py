@@ -83,6 +83,7 @@ def simulate_replicates(
             grid.dt,
             grid.substeps,
             grid.steps,
+            kernels.can_keep_slopes(system.pieces, n),
             states,
             failed,
         )

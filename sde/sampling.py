@@ -1,10 +1,12 @@
 r"""Samplers of stable noise, of Types I, II and III: block functions and their elementary draws.
 
-Both the symmetric number :math:`S` and the positive number :math:`A` of `sde.stable` have the form
-:math:`s_2\,(E/s_3)\,(E s_1/s_3)^{-1/\alpha}` with an exponential :math:`E` and three sines of a
-uniform angle (Chambers, Mallows and Stuck 1976; Kanter 1975), rearranged so that one logarithm and
-one exponential serve both powers and no difference cancels: it holds at alpha = 1 and alpha = 2 as
-it stands.
+A symmetric number is drawn by inversion, from the table of `sde.quantiles`: 54 random bits give a
+sign and a tail probability. One Philox block serves two particles, half a block of particles apart.
+
+The positive number :math:`A` of Type III, and :math:`S` where its index is too small for a table,
+have the form :math:`s_2\,(E/s_3)\,(E s_1/s_3)^{-1/\alpha}` with an exponential :math:`E` and three
+sines of a uniform angle (Chambers, Mallows and Stuck 1976; Kanter 1975), rearranged so that one
+logarithm and one exponential serve both powers and no difference cancels.
 """
 
 import functools
@@ -16,6 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sde import random
+from sde.intrinsics import from_bits, to_bits
+from sde.lanes import HALF, WIDTH, for_half, for_lanes, store
+from sde.lookup import CELLS, OCTAVES, TERMS, cell_of, evaluate_cells
 from sde.native import (
     SOURCE_DIGEST,
     BlockFunction,
@@ -23,36 +28,38 @@ from sde.native import (
     call_block,
     compiled,
     floats_at,
+    integers_at,
     matrix_at,
 )
-from sde.vmath import cos_sin_2pi, exp, log, sinpi_half
+from sde.quantiles import LEAST_ALPHA, quantile_table
+from sde.vmath import exp_unchecked, log_unchecked, sinpi_half
 
 __all__ = [
     "KINDS",
     "SCRATCH",
-    "WIDTH",
     "Draws",
     "draw_block",
     "fill",
-    "normal_pair_of",
     "sampler",
+    "sampler_parameters",
     "subordinator_of",
     "symmetric_of",
+    "table_entry",
 ]
 
 #: Types of noise: equal coordinates, independent coordinates, rotationally invariant.
 KINDS = ("I", "II", "III")
 
-#: Particles in a block: one row of a block is 1 KB, so a block stays in the first-level cache.
-WIDTH = 128
+#: Numbers of scratch space that a sampler is handed: two rows of values and one of cells.
+SCRATCH = 3 * WIDTH
 
-#: Numbers of scratch space that a block function is handed.
-SCRATCH = 4 * WIDTH
-
-#: Numbers in the parameter array of a block function.
+#: Numbers of the law at the head of a sampler's parameters; a table of quantiles follows.
 PARAMETERS = 5
 
-#: Powers are cut at exp(600), so that no draw overflows; reached only for alpha below 1/4.
+#: Rows of a table of quantiles; the same with the sign turned follow.
+ROWS = OCTAVES * CELLS
+
+#: Powers are cut at exp(±600), so that no draw overflows; reached only for alpha below 1/4.
 MAX_EXPONENT = 600.0
 
 
@@ -64,17 +71,37 @@ class Draws(NamedTuple):
     key: np.uint64
 
 
+def sampler_parameters(kind: str, alpha: float, scale: float) -> NDArray[np.float64]:
+    """Return the parameters of a sampler: the law's numbers, and the table that it reads.
+
+    The law's are the scale and what `symmetric_factors` or `subordinator_factors` needs.
+    """
+    if kind == "III":
+        half = alpha / 2
+        # the table gives N(0, 2), √2 times what Type III multiplies by √A
+        law = [scale / math.sqrt(2), half, 1 / half, 1 - half, 0.0]
+        index = 2.0
+    else:
+        # cos((1 - alpha)U) as the sine of π(offset + slope v)
+        offset = (2 - alpha) / 2 if alpha > 1 else alpha / 2
+        law = [scale, alpha, 1 / alpha, offset, abs(alpha - 1)]
+        index = alpha
+    if index < LEAST_ALPHA:
+        return np.array(law)
+    table = quantile_table(index).ravel()
+    return np.concatenate([law, table, -table])
+
+
 @compiled(forceinline=True)
 def signed_angle(a: Any) -> Any:
     """Turn 64 random bits into ±v, v uniform in (0, 1/2]."""
-    v = random.half_unit(a)
-    return v if a & np.uint64(1) == np.uint64(0) else -v
+    return from_bits(to_bits(random.half_unit(a)) | np.int64(a << np.uint64(63)))
 
 
 @compiled(forceinline=True)
 def exponential(u: Any) -> Any:
     """Turn a uniform into an exponential number."""
-    return -log(u)
+    return -log_unchecked(u)
 
 
 @compiled(forceinline=True)
@@ -106,7 +133,7 @@ def subordinator_factors(law: Any, angle: Any, e: Any) -> tuple[Any, Any]:
 @compiled(forceinline=True)
 def log_power(law: Any, base: Any) -> Any:
     """Return the logarithm of the power of the base, cut so that it does not overflow."""
-    return min(-law[2] * log(base), MAX_EXPONENT)
+    return max(min(-law[2] * log_unchecked(base), MAX_EXPONENT), -MAX_EXPONENT)
 
 
 @compiled(forceinline=True)
@@ -116,13 +143,13 @@ def symmetric_of(law: Any, a: Any, b: Any) -> Any:
     Parameters
     ----------
     law : (5,) float64 array
-        Parameters as `StableNoise.draws` makes them for Types I and II.
+        Parameters as `sampler_parameters` makes them for Types I and II.
     a, b : uint64
         Random bits: the angle and its sign, and the exponential.
     """
     e = exponential(random.open_unit(b))
     base, front = symmetric_factors(law, signed_angle(a), e)
-    return front * exp(log_power(law, base))
+    return front * exp_unchecked(log_power(law, base))
 
 
 @compiled(forceinline=True)
@@ -132,100 +159,135 @@ def subordinator_of(law: Any, a: Any, b: Any) -> Any:
     Parameters
     ----------
     law : (5,) float64 array
-        Parameters as `StableNoise.draws` makes them for Type III.
+        Parameters as `sampler_parameters` makes them for Type III.
     a, b : uint64
         Random bits: the angle, and the exponential.
     """
     e = exponential(random.open_unit(b))
     base, front = subordinator_factors(law, signed_angle(a), e)
-    return math.sqrt(front * exp(log_power(law, base)))
+    return math.sqrt(front * exp_unchecked(log_power(law, base)))
 
 
 @compiled(forceinline=True)
-def normal_pair_of(a: Any, b: Any) -> tuple[Any, Any]:
-    """Turn 128 random bits into two independent standard normal numbers (Box and Muller 1958)."""
-    radius = math.sqrt(-2.0 * log(random.open_unit(b)))
-    cosine, sine = cos_sin_2pi(random.open_unit(a))
-    return radius * cosine, radius * sine
+def table_entry(bits: Any) -> tuple[Any, Any]:
+    """Turn 64 random bits into a row of a signed table of quantiles and a place in its cell."""
+    cell, place = cell_of(random.half_unit(bits))
+    return cell + np.int64(bits & np.uint64(1)) * ROWS, place
+
+
+@compiled(forceinline=True)
+def _table_stage(
+    lane: int, word: Any, pair: Any, time: Any, index: Any, cells: Any, x: Any
+) -> None:
+    a, b = random.draw(word, pair + np.uint64(lane), time, index)
+    cells[lane], x[lane] = table_entry(a)
+    cells[HALF + lane], x[HALF + lane] = table_entry(b)
 
 
 @compiled()
-def _draw_row(
+def _invert(law: int, word: Any, first: Any, time: Any, index: Any, x: int) -> None:
+    """Write one symmetric draw a lane, from the table of quantiles behind the law's numbers.
+
+    `x` is the address of two rows: the draws, and scratch space.
+    """
+    cells = x + 8 * WIDTH
+    place = (integers_at(cells, WIDTH), floats_at(x, WIDTH))
+    for_half(_table_stage, (word, first // np.uint64(2), time, index, *place))
+    evaluate_cells(cells, law + 8 * PARAMETERS, x)
+
+
+@compiled(forceinline=True)
+def _uniform_stage(lane: int, word: Any, first: Any, time: Any, index: Any, x: Any) -> None:
+    a, b = random.draw(word, first + np.uint64(lane), time, index)
+    x[0, lane], x[1, lane] = signed_angle(a), random.open_unit(b)
+
+
+@compiled(forceinline=True)
+def _exponential_stage(lane: int, x: Any) -> None:
+    x[1, lane] = exponential(x[1, lane])
+
+
+@compiled(forceinline=True)
+def _symmetric_stage(lane: int, law: Any, x: Any) -> None:
+    x[1, lane], x[0, lane] = symmetric_factors(law, x[0, lane], x[1, lane])
+
+
+@compiled(forceinline=True)
+def _subordinator_stage(lane: int, law: Any, x: Any) -> None:
+    x[1, lane], x[0, lane] = subordinator_factors(law, x[0, lane], x[1, lane])
+
+
+@compiled(forceinline=True)
+def _logarithm_stage(lane: int, law: Any, x: Any) -> None:
+    x[1, lane] = log_power(law, x[1, lane])
+
+
+@compiled(forceinline=True)
+def _power_stage(lane: int, x: Any) -> None:
+    x[0, lane] *= exp_unchecked(x[1, lane])
+
+
+@compiled()
+def _transform(
     law: Any, word: Any, first: Any, time: Any, index: Any, one_sided: bool, x: Any
 ) -> None:
-    """Write one draw for each lane to x[0]: what `symmetric_of` gives, or `subordinator_of`.
+    """Write one draw for each lane to x[0]: A if one-sided, else S.
 
     A loop for each stage: one loop for all of them needs more constants than there are registers.
     """
-    for lane in range(WIDTH):
-        a, b = random.draw(word, first + np.uint64(lane), time, index)
-        x[0, lane], x[1, lane] = signed_angle(a), random.open_unit(b)
-    for lane in range(WIDTH):
-        x[1, lane] = exponential(x[1, lane])
+    for_lanes(_uniform_stage, (word, first, time, index, x))
+    for_lanes(_exponential_stage, (x,))
     if one_sided:
-        for lane in range(WIDTH):
-            x[1, lane], x[0, lane] = subordinator_factors(law, x[0, lane], x[1, lane])
+        for_lanes(_subordinator_stage, (law, x))
     else:
-        for lane in range(WIDTH):
-            x[1, lane], x[0, lane] = symmetric_factors(law, x[0, lane], x[1, lane])
-    for lane in range(WIDTH):
-        x[1, lane] = log_power(law, x[1, lane])
-    for lane in range(WIDTH):
-        x[0, lane] *= exp(x[1, lane])
-    if one_sided:
-        for lane in range(WIDTH):
-            x[0, lane] = math.sqrt(x[0, lane])
+        for_lanes(_symmetric_stage, (law, x))
+    for_lanes(_logarithm_stage, (law, x))
+    for_lanes(_power_stage, (x,))
 
 
 @compiled(forceinline=True)
-def _normal_pair(key: Any, particle: Any, step: Any, index: Any) -> tuple[Any, Any]:
-    a, b = random.draw(key, particle, step, index)
-    return normal_pair_of(a, b)
+def _add_stage(lane: int, scale: float, draws: Any, row: Any) -> None:
+    # not contracted, so that increments sum exactly
+    row[lane] += scale * draws[lane]
 
 
-def _make_common() -> BlockFunction:
+@compiled(forceinline=True)
+def _add_scaled_stage(lane: int, scales: Any, draws: Any, row: Any) -> None:
+    row[lane] += scales[lane] * draws[lane]
+
+
+@compiled(forceinline=True)
+def _radius_stage(lane: int, scale: float, x: Any, radius: Any) -> None:
+    radius[lane] = scale * math.sqrt(x[lane])
+
+
+@compiled(forceinline=True)
+def _copy_stage(lane: int, source: Any, target: Any) -> None:
+    target[lane] = source[lane]
+
+
+def _make_symmetric(*, common: bool, tabulated: bool) -> BlockFunction:
     digest = SOURCE_DIGEST
 
     @block_function(cache=True)
-    def common(
+    def symmetric(
         parameters: int, key: int, first: int, step: int, dim: int, out: int, scratch: int, _h: int
     ) -> None:
         _ = digest
         law, x = floats_at(parameters, PARAMETERS), matrix_at(scratch, 2, WIDTH)
         block = matrix_at(out, dim, WIDTH)
-        word, time = np.uint64(key), np.uint64(step)
-        _draw_row(law, word, np.uint64(first), time, np.uint64(0), False, x)
-        _add(law[0], x[0], block[0])
-        for c in range(1, dim):
-            for lane in range(WIDTH):
-                block[c, lane] = block[0, lane]
+        word, start, time = np.uint64(key), np.uint64(first), np.uint64(step)
+        for c in range(1 if common else dim):
+            if tabulated:
+                _invert(parameters, word, start, time, np.uint64(c), scratch)
+            else:
+                _transform(law, word, start, time, np.uint64(c), False, x)
+            for_lanes(_add_stage, (law[0], x[0], block[c]))
+        if common:
+            for c in range(1, dim):
+                for_lanes(_copy_stage, (block[0], block[c]))
 
-    return common
-
-
-@compiled()
-def _add(scale: float, draws: Any, row: Any) -> None:
-    """Add scaled draws to a row; not contracted, so that increments sum exactly."""
-    for lane in range(WIDTH):
-        row[lane] += scale * draws[lane]
-
-
-def _make_independent() -> BlockFunction:
-    digest = SOURCE_DIGEST
-
-    @block_function(cache=True)
-    def independent(
-        parameters: int, key: int, first: int, step: int, dim: int, out: int, scratch: int, _h: int
-    ) -> None:
-        _ = digest
-        law, x = floats_at(parameters, PARAMETERS), matrix_at(scratch, 2, WIDTH)
-        block = matrix_at(out, dim, WIDTH)
-        word, time = np.uint64(key), np.uint64(step)
-        for c in range(dim):
-            _draw_row(law, word, np.uint64(first), time, np.uint64(c), False, x)
-            _add(law[0], x[0], block[c])
-
-    return independent
+    return symmetric
 
 
 def _make_isotropic(*, normal: bool) -> BlockFunction:
@@ -236,53 +298,59 @@ def _make_isotropic(*, normal: bool) -> BlockFunction:
         parameters: int, key: int, first: int, step: int, dim: int, out: int, scratch: int, _h: int
     ) -> None:
         _ = digest
-        law, x = floats_at(parameters, PARAMETERS), matrix_at(scratch, 4, WIDTH)
+        law, x = floats_at(parameters, PARAMETERS), matrix_at(scratch, 2, WIDTH)
+        radius = floats_at(scratch + 16 * WIDTH, WIDTH)
         block = matrix_at(out, dim, WIDTH)
-        word, time, start = np.uint64(key), np.uint64(step), np.uint64(first)
-        if not normal:
-            _draw_row(law, word, start, time, np.uint64(0), True, x)
-        for lane in range(WIDTH):
-            x[1, lane] = law[0] * (math.sqrt(2.0) if normal else x[0, lane])
-        for c in range(0, dim, 2):
-            for lane in range(WIDTH):
-                g0, g1 = _normal_pair(word, start + np.uint64(lane), time, np.uint64(c // 2 + 1))
-                x[2, lane], x[3, lane] = x[1, lane] * g0, x[1, lane] * g1
-            _add(1.0, x[2], block[c])
-            if c + 1 < dim:
-                _add(1.0, x[3], block[c + 1])
+        word, start, time = np.uint64(key), np.uint64(first), np.uint64(step)
+        if normal:  # A = 2
+            radius[:] = law[0] * math.sqrt(2.0)
+        else:
+            _transform(law, word, start, time, np.uint64(0), True, x)
+            for_lanes(_radius_stage, (law[0], x[0], radius))
+        for c in range(dim):
+            _invert(parameters, word, start, time, np.uint64(c + 1), scratch)
+            for_lanes(_add_scaled_stage, (radius, x[0], block[c]))
 
     return isotropic
 
 
 @functools.cache
-def sampler(kind: str, *, normal: bool) -> BlockFunction:
+def _compile_sampler(kind: str, *, tabulated: bool, normal: bool) -> BlockFunction:
+    if kind == "III":
+        return _make_isotropic(normal=normal)
+    return _make_symmetric(common=kind == "I", tabulated=tabulated)
+
+
+def sampler(kind: str, alpha: float) -> BlockFunction:
     """Return the block function that adds noise to a (dim, WIDTH) block; compile it once."""
-    if kind == "I":
-        return _make_common()
-    if kind == "II":
-        return _make_independent()
-    return _make_isotropic(normal=normal)
+    tabulated = kind == "III" or alpha >= LEAST_ALPHA
+    return _compile_sampler(kind, tabulated=tabulated, normal=kind == "III" and alpha == 2)
+
+
+@compiled()
+def _fill_blocks(draws: Draws, blocks: tuple[int, int], substeps: int, out: Any) -> None:
+    steps, n, dim = out.shape
+    scratch, block = np.empty(SCRATCH), np.empty(dim * WIDTH)
+    for b in range(blocks[0], blocks[1]):
+        first = b * WIDTH
+        for k in range(steps):
+            block[:] = 0.0
+            for s in range(substeps):
+                draw_block(draws, first, k * substeps + s, dim, block, scratch)
+            store(block, first, min(WIDTH, n - first), out[k])
 
 
 def _make_fill() -> Any:
     digest = SOURCE_DIGEST
 
     @compiled(cache=True, parallel=True)
-    def fill(draws: Draws, steps: int, substeps: int, out: Any) -> None:
+    def fill(draws: Draws, substeps: int, out: Any) -> None:
         _ = digest
-        _, n, dim = out.shape
-        blocks = (n + WIDTH - 1) // WIDTH
-        for b in numba.prange(blocks):
-            scratch = np.empty(SCRATCH)
-            block = np.empty(dim * WIDTH)
-            first = b * WIDTH
-            for k in range(steps):
-                block[:] = 0.0
-                for s in range(substeps):
-                    draw_block(draws, first, k * substeps + s, dim, block, scratch)
-                for lane in range(min(WIDTH, n - first)):
-                    for c in range(dim):
-                        out[k, first + lane, c] = block[c * WIDTH + lane]
+        blocks = (out.shape[1] + WIDTH - 1) // WIDTH
+        parts = min(random.PARTS, blocks)
+        for part in numba.prange(parts):
+            bounds = (part * blocks // parts, (part + 1) * blocks // parts)
+            _fill_blocks(draws, bounds, substeps, out)
 
     return fill
 

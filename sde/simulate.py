@@ -167,8 +167,9 @@ def simulate(
         initial, n, system.dim, seed=seed, replicate=replicate, dtype=np.dtype(dtype)
     )
     mean_field = np.empty((grid.steps + 1, system.n_observables))
-    kernels.observables(system.pieces, theta, mean_field[0])
-    saved = run(system, draws, grid, saves, theta, mean_field, interacting=True)
+    slopes = kernels.room_for_slopes(system.pieces, n)
+    kernels.observables(system.pieces, theta, mean_field[0], slopes)
+    saved = run(system, draws, grid, saves, theta, mean_field, slopes)
     parameters = describe(system, noise, grid, initial, n, seed, replicate) | {"dtype": dtype}
     return Solution(theta, grid.times, mean_field, saved, grid.times[saves], parameters)
 
@@ -242,10 +243,12 @@ def run(
     saves: NDArray[np.int64],
     theta: NDArray[Any],
     mean_field: NDArray[np.float64],
-    *,
-    interacting: bool,
+    slopes: NDArray[np.float64] | None,
 ) -> NDArray[Any]:
-    """Advance `theta` in place over the grid; return its copies at the steps in `saves`."""
+    """Advance `theta` in place over the grid; return its copies at the steps in `saves`.
+
+    Particles interact if `slopes` is given: what `kernels.observables` kept, if anything.
+    """
     saved = np.empty((len(saves), *theta.shape), dtype=theta.dtype)
     step = 0
     for stop in [*saves.tolist(), grid.steps]:
@@ -254,10 +257,11 @@ def run(
             draws,
             grid.dt,
             grid.substeps,
-            interacting,
+            slopes is not None,
             (step, stop),
             theta,
             mean_field,
+            np.empty((0, 0)) if slopes is None else slopes,
         )
         if failed >= 0:
             raise FloatingPointError(

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gamma, gammaln, rgamma
 
 from sde import random, validation
-from sde.sampling import KINDS, Draws, fill, sampler
+from sde.sampling import KINDS, Draws, fill, sampler, sampler_parameters
 
 __all__ = ["StableNoise"]
 
@@ -222,17 +222,9 @@ class StableNoise:
         """Return what a kernel needs to draw increments over `dt`."""
         seed = validation.count("seed", seed, least=0, most=2**64 - 1)
         replicate = validation.count("replicate", replicate, least=0, most=2**64 - 1)
-        alpha, scale = self.alpha, self.step_scale(dt)
-        if self.kind == "III":
-            half = alpha / 2
-            law = [scale, half, 1 / half, 1 - half, 0.0]
-        else:
-            # cos((1 - alpha)U) as the sine of π(offset + slope v)
-            offset = (2 - alpha) / 2 if alpha > 1 else alpha / 2
-            law = [scale, alpha, 1 / alpha, offset, abs(alpha - 1)]
-        block = sampler(self.kind, normal=self.kind == "III" and alpha == 2)
-        key = random.stream_key(seed, replicate, stream)
-        return Draws(block.address, np.array(law), key)
+        parameters = sampler_parameters(self.kind, self.alpha, self.step_scale(dt))
+        block = sampler(self.kind, self.alpha)
+        return Draws(block.address, parameters, random.stream_key(seed, replicate, stream))
 
     def _fill(
         self,
@@ -250,5 +242,5 @@ class StableNoise:
         substeps = validation.count("substeps", substeps, most=random.MAX_STEPS // steps)
         draws = self.draws(dt / substeps, seed, replicate, stream)
         out = np.empty((steps, n, dim))
-        fill(draws, steps, substeps, out)
+        fill(draws, substeps, out)
         return out

@@ -81,7 +81,7 @@ class System:
     @staticmethod
     def _mean_field(pieces: Pieces, theta: NDArray[np.float64]) -> NDArray[np.float64]:
         mean_field = np.empty(pieces.n_observables)
-        kernels.observables(pieces, theta, mean_field)
+        kernels.observables(pieces, theta, mean_field, np.empty((0, 0)))
         return mean_field
 
 
@@ -170,6 +170,9 @@ class McKeanVlasov(System):
             self.dim,
             self.n_observables,
             self.n_observables,
+            self.n_observables,
+            0,
+            False,
             np.array([self.dim, self.n_observables], dtype=np.int64),
             np.zeros(1),
         )

@@ -1,0 +1,35 @@
+"""One BLAS thread for kernels that call BLAS from their own threads."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from threadpoolctl import ThreadpoolController
+
+__all__ = ["blas_alone"]
+
+Driver = TypeVar("Driver", bound=Callable[..., Any])
+
+
+@functools.cache
+def _controller() -> Any:
+    """Find the BLAS libraries that are loaded: the one that numba calls is SciPy's."""
+    import scipy.linalg.cython_blas  # noqa: F401  # loads the library that numba calls
+
+    return ThreadpoolController()
+
+
+def blas_alone(driver: Driver) -> Driver:
+    """Let a driver, whose first argument is `Pieces`, call a BLAS that starts no threads.
+
+    Products of blocks are small, and the driver's threads work on different blocks.
+    """
+
+    @functools.wraps(driver)
+    def guarded(pieces: Any, *arguments: Any) -> Any:
+        if not pieces.matrix:
+            return driver(pieces, *arguments)
+        with _controller().limit(limits=1, user_api="blas"):
+            return driver(pieces, *arguments)
+
+    return cast(Driver, guarded)

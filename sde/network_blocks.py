@@ -1,0 +1,210 @@
+"""Block functions of the network: features summed over particles, and the drift.
+
+With a(j) the feature's argument at datum j, the observables are sums of g(a(j)) and the drift is a
+sum over data of pulls x(j) w(j) times slopes g'(a(j)). The slopes of a state can be kept from its
+observables to its drift, one row a datum, so that one evaluation of the feature gives both.
+
+Both sums over coordinates or data are products of a small matrix and a block. BLAS takes them where
+particles have many coordinates, a loop over the lanes elsewhere.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from sde.features import Feature
+from sde.intrinsics import fma
+from sde.lanes import WIDTH, for_lanes, lane_sum
+from sde.native import (
+    SOURCE_DIGEST,
+    BlockFunction,
+    block_function,
+    compiled,
+    floats_at,
+    integers_at,
+    matrix_at,
+)
+
+__all__ = ["GROUP", "is_matrix_work", "make_drift", "make_observe", "scratch_rows"]
+
+#: Rows that a loop over the lanes adds up at a time.
+GROUP = 8
+
+#: From this dimension on BLAS is faster than the loops.
+MATRIX_DIM = 16
+
+
+def is_matrix_work(feature: Feature, dim: int) -> bool:
+    """Return whether the sums of a network are left to BLAS."""
+    return feature.geometry == "inner" and dim >= MATRIX_DIM
+
+
+def scratch_rows(feature: Feature, dim: int, m: int) -> int:
+    """Return the rows of scratch space that the block functions of a network need."""
+    return 1 + m if is_matrix_work(feature, dim) else 2 + GROUP
+
+
+@compiled(forceinline=True)
+def _add_eight(lane: int, w: Any, rows: Any, out: Any) -> None:
+    total = out[lane]
+    for g in range(GROUP):
+        total = fma(w[g], rows[g, lane], total)
+    out[lane] = total
+
+
+@compiled(forceinline=True)
+def _add_four(lane: int, w: Any, rows: Any, out: Any) -> None:
+    total = out[lane]
+    for g in range(4):
+        total = fma(w[g], rows[g, lane], total)
+    out[lane] = total
+
+
+@compiled(forceinline=True)
+def _add_one(lane: int, w: float, row: Any, out: Any) -> None:
+    out[lane] = fma(w, row[lane], out[lane])
+
+
+@compiled(forceinline=True)
+def _add_square(lane: int, x: float, row: Any, out: Any) -> None:
+    out[lane] = fma(0.5 * (row[lane] - x), row[lane] - x, out[lane])
+
+
+@compiled()
+def _add_rows(w: Any, rows: Any, out: Any) -> None:
+    """Add weighted rows to one row."""
+    count = len(w)
+    eights = count - count % GROUP
+    for g in range(0, eights, GROUP):
+        for_lanes(_add_eight, (w[g : g + GROUP], rows[g : g + GROUP], out))
+    rest = eights
+    if count - rest >= 4:
+        for_lanes(_add_four, (w[rest : rest + 4], rows[rest : rest + 4], out))
+        rest += 4
+    for g in range(rest, count):
+        for_lanes(_add_one, (w[g], rows[g], out))
+
+
+@compiled()
+def _argument(x: Any, theta: Any, radial: bool, out: Any) -> None:
+    """Write the feature's argument for one datum and all lanes of a block."""
+    out[:] = 0.0
+    if radial:
+        for c in range(len(x)):
+            for_lanes(_add_square, (x[c], theta[c], out))
+    else:
+        _add_rows(x, theta, out)
+
+
+def make_observe(feature: Feature, dim: int) -> BlockFunction:
+    """Compile the block function that adds a block's features to their sums over particles.
+
+    If it is handed an address for them, it keeps the slopes, one row an output and datum.
+    """
+    digest, g, derivative = SOURCE_DIGEST, feature.value, feature.derivative
+    radial, blas = feature.geometry == "radial", is_matrix_work(feature, dim)
+
+    @compiled(forceinline=True)
+    def evaluate(lane: int, a: Any, values: Any) -> None:
+        values[lane] = g(a[lane])
+
+    @compiled(forceinline=True)
+    def evaluate_both(lane: int, a: Any, values: Any, slopes: Any) -> None:
+        argument = a[lane]
+        values[lane], slopes[lane] = g(argument), derivative(argument)
+
+    @block_function(cache=feature.builtin)
+    def observe(
+        shape: int, data: int, theta: int, valid: int, sums: int, scratch: int, kept: int, _h: int
+    ) -> None:
+        _ = digest
+        sizes = integers_at(shape, 3)
+        m, d, outputs = sizes[0], sizes[1], sizes[2]
+        amplitude, x = floats_at(data, 1)[0], matrix_at(data + 8, m, d)
+        total = matrix_at(sums, m, outputs)
+        values, slopes = floats_at(scratch, WIDTH), matrix_at(kept, m * outputs, WIDTH)
+        a = matrix_at(scratch + 8 * WIDTH, m if blas else 1, WIDTH)
+        for k in range(outputs):
+            own = matrix_at(theta + 8 * WIDTH * k * d, d, WIDTH)
+            if blas:
+                np.dot(x, own, a)
+            for j in range(m):
+                row = a[j] if blas else a[0]
+                if not blas:
+                    _argument(x[j], own, radial, row)
+                if kept != 0:
+                    for_lanes(evaluate_both, (row, values, slopes[k * m + j]))
+                else:
+                    for_lanes(evaluate, (row, values))
+                total[j, k] += amplitude * lane_sum(values, valid)
+
+    return observe
+
+
+def make_drift(feature: Feature, dim: int) -> BlockFunction:
+    """Compile the block function of the drift: a weighted sum of gradients of the features.
+
+    If it is handed the address of kept slopes, it does not evaluate the feature.
+    """
+    digest, derivative = SOURCE_DIGEST, feature.derivative
+    radial, blas = feature.geometry == "radial", is_matrix_work(feature, dim)
+
+    @compiled(forceinline=True)
+    def evaluate(lane: int, a: Any) -> None:
+        a[lane] = derivative(a[lane])
+
+    @compiled()
+    def find_slopes(x: Any, own: Any, slopes: Any) -> None:
+        for j in range(len(x)):
+            if not blas:
+                _argument(x[j], own, radial, slopes[j])
+            for_lanes(evaluate, (slopes[j],))
+
+    @block_function(cache=feature.builtin)
+    def drift(
+        shape: int, data: int, theta: int, weights: int, out: int, scratch: int, kept: int, _h: int
+    ) -> None:
+        _ = digest
+        sizes = integers_at(shape, 3)
+        m, d, outputs = sizes[0], sizes[1], sizes[2]
+        x, weight = matrix_at(data + 8, m, d), matrix_at(weights, outputs, m)
+        pulls, total = weights + 8 * m * outputs, floats_at(scratch, WIDTH)
+        size = m if blas else GROUP
+        for k in range(outputs):
+            own = matrix_at(theta + 8 * WIDTH * k * d, d, WIDTH)
+            force = matrix_at(out + 8 * WIDTH * k * d, d, WIDTH)
+            pull = matrix_at(pulls + 8 * k * m * d, m, d)
+            force[:], total[:] = 0.0, 0.0
+            for first in range(0, m, size):
+                last = min(first + size, m)
+                count = last - first
+                if kept != 0:
+                    slopes = matrix_at(kept + 8 * WIDTH * (k * m + first), count, WIDTH)
+                else:
+                    slopes = matrix_at(scratch + 8 * WIDTH, count, WIDTH)
+                    if blas:
+                        np.dot(x, own, slopes)
+                    find_slopes(x[first:last], own, slopes)
+                if blas:
+                    np.dot(pull.T, slopes, force)
+                else:
+                    for c in range(d):
+                        _add_rows(pull[first:last, c], slopes, force[c])
+                if radial:  # the gradient is g'(a) (θ - x)
+                    _add_rows(weight[k, first:last], slopes, total)
+            if radial:
+                for c in range(d):
+                    _turn(total, own[c], force[c])
+
+    return drift
+
+
+@compiled(forceinline=True)
+def _turn_stage(lane: int, total: Any, theta: Any, force: Any) -> None:
+    force[lane] = fma(total[lane], theta[lane], -force[lane])
+
+
+@compiled()
+def _turn(total: Any, theta: Any, force: Any) -> None:
+    """Turn a sum of w g'(a) x into one of w g'(a) (θ - x)."""
+    for_lanes(_turn_stage, (total, theta, force))
