@@ -12,61 +12,14 @@ function itself), then rounded to double; coefficients start from the lowest pow
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, Final, TypeVar, cast
+from typing import Final
 
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from sde.intrinsics import fma, from_bits, polynomial, straight_line, to_bits
 
 __all__ = [
-    "TRIG_LIMIT", "cos", "cos_sin_2pi", "erf", "exp", "log", "sigmoid", "sin", "sinpi_half", "tanh",
+    "TRIG_LIMIT", "cos", "cos_sin_2pi", "erf", "exp", "log", "log_inside", "sigmoid", "sin",
+    "sinpi_half", "tanh",
 ]  # fmt: skip
-
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-def _jit(function: _F) -> _F:
-    """Compile lazily; inline into every caller, without which no loop is vectorised."""
-    # No branch to a ZeroDivisionError; and stated, since numba else inherits the first caller's
-    # fastmath, whose reassociation undoes the rounding trick.
-    return cast(_F, njit(forceinline=True, error_model="numpy", fastmath=False)(function))
-
-
-def _type_fma(_context: Any, _a: Any, _b: Any, _c: Any) -> Any:
-    """Type and emit ``a * b + c``, rounded once."""
-    signature = types.float64(types.float64, types.float64, types.float64)
-    return signature, lambda _context, builder, _signature, args: builder.fma(*args)
-
-
-def _type_polynomial(_context: Any, _x: Any, coefficients: Any) -> Any:
-    """Type and emit Horner's rule over a tuple of coefficients, lowest power first."""
-
-    def emit(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        x, terms = args
-        total = builder.extract_value(terms, len(coefficients) - 1)
-        for power in reversed(range(len(coefficients) - 1)):
-            total = builder.fma(total, x, builder.extract_value(terms, power))
-        return total
-
-    return types.float64(types.float64, coefficients), emit
-
-
-def _bitcast(source: Any, target: Any, kind: Any) -> Any:
-    """Return the intrinsic that takes the bits of `source` for a `target`."""
-
-    def typed(_context: Any, _x: Any) -> Any:
-        signature = target(source)
-        return signature, lambda _context, builder, _signature, args: builder.bitcast(*args, kind)
-
-    return intrinsic(typed)
-
-
-# The casts give the intrinsics the types that they have inside compiled code.
-_fma = cast(Callable[[float, float, float], float], intrinsic(_type_fma))
-_polynomial = cast(Callable[[float, tuple[float, ...]], float], intrinsic(_type_polynomial))
-_to_bits = cast(Callable[[float], int], _bitcast(types.float64, types.int64, ir.IntType(64)))
-_from_bits = cast(Callable[[int], float], _bitcast(types.int64, types.float64, ir.DoubleType()))
 
 _SIGN_BIT, _MANTISSA_BITS = -(2**63), 2**52 - 1
 _SQRT_HALF_BITS: Final = 0x3FE6A09E667F3BCD
@@ -138,13 +91,13 @@ _ERF_BOTTOM: Final = (
 # fmt: on
 
 
-@_jit
+@straight_line
 def _with_sign(magnitude: float, x: float) -> float:
     """Return `magnitude`, which is not negative, with the sign of x."""
-    return _from_bits(_to_bits(magnitude) | (_to_bits(x) & _SIGN_BIT))
+    return from_bits(to_bits(magnitude) | (to_bits(x) & _SIGN_BIT))
 
 
-@_jit
+@straight_line
 def _half_minus_one(g: float) -> tuple[float, float]:
     """Return p and q with 2^g - 1 = 2 p / q, for 0 <= g <= 1022; both are positive.
 
@@ -152,13 +105,13 @@ def _half_minus_one(g: float) -> tuple[float, float]:
     """
     shifted = g + _ROUND_HALF
     f = g - (shifted - _ROUND_HALF)
-    d = _polynomial(f * f, _COTH)
-    s = _from_bits(_to_bits(shifted) << 52)  # 2^k / 2
+    d = polynomial(f * f, _COTH)
+    s = from_bits(to_bits(shifted) << 52)  # 2^k / 2
     # For k = 0 the first factor vanishes, so that small g lose nothing.
-    return _fma(s - 0.5, d, (s + 0.5) * f), d - f
+    return fma(s - 0.5, d, (s + 0.5) * f), d - f
 
 
-@_jit
+@straight_line
 def exp(x: float) -> float:
     """Return e^x.
 
@@ -170,50 +123,66 @@ def exp(x: float) -> float:
     >>> exp(0.0), exp(-800.0), exp(800.0)
     (1.0, 0.0, inf)
     """
-    shifted = _fma(x, _LOG2_E, _ROUND)
+    shifted = fma(x, _LOG2_E, _ROUND)
     k = shifted - _ROUND
-    r = _fma(-k, _LN2_LOW, _fma(-k, _LN2, x))
-    value = 1.0 + _fma(r * r, _polynomial(r, _EXP), r)
-    value = _from_bits(_to_bits(value) + (_to_bits(shifted) << 52))
+    r = fma(-k, _LN2_LOW, fma(-k, _LN2, x))
+    value = 1.0 + fma(r * r, polynomial(r, _EXP), r)
+    value = from_bits(to_bits(value) + (to_bits(shifted) << 52))
     value = value if x <= _EXP_MAX else x + math.inf  # a NaN stays one
     return 0.0 if x < _EXP_MIN else value
 
 
-@_jit
+@straight_line
+def log_inside(x: float) -> float:
+    """Return the natural logarithm of an x that is known to be positive, normal and finite.
+
+    Domain: [2^-1022, inf) only.  Error: 1e-15, next to 1 too.
+    Method: x = 2^k m with m near 1, and log(m) = 2 artanh((m - 1) / (m + 1)).
+
+    Examples
+    --------
+    >>> log_inside(1.0)
+    0.0
+    """
+    # Subtracting the bits of sqrt(1/2) puts k, floored, in the exponent field.
+    offset = to_bits(x) - _SQRT_HALF_BITS
+    m = from_bits((offset & _MANTISSA_BITS) + _SQRT_HALF_BITS)
+    k = from_bits((offset >> 52) + _ROUND_BITS) - _ROUND
+    d = (m - 1.0) / (m + 1.0)
+    z = d * d
+    return fma(k, _LN2, fma(d * z, polynomial(z, _LOG), d + d))
+
+
+@straight_line
 def log(x: float) -> float:
     """Return the natural logarithm of x.
 
-    Domain: x >= 0; subnormal numbers count as 0.  Error: 1e-15, next to 1 too.
-    Method: x = 2^k m with m near 1, and log(m) = 2 artanh((m - 1) / (m + 1)).
+    Domain: every double, NaN below 0.  Error: 1e-15, of a subnormal number too.
+    Method: `log_inside`, of 2^52 x where x is subnormal.
 
     Examples
     --------
     >>> log(1.0), log(0.0)
     (0.0, -inf)
     """
-    # Subtracting the bits of sqrt(1/2) puts k, floored, in the exponent field.
-    offset = _to_bits(x) - _SQRT_HALF_BITS
-    m = _from_bits((offset & _MANTISSA_BITS) + _SQRT_HALF_BITS)
-    k = _from_bits((offset >> 52) + _ROUND_BITS) - _ROUND
-    d = (m - 1.0) / (m + 1.0)
-    z = d * d
-    value = _fma(k, _LN2, _fma(d * z, _polynomial(z, _LOG), d + d))
+    tiny = x < _SMALLEST_NORMAL
+    value = log_inside(x * 2.0**52 if tiny else x) - (52.0 * _LN2 if tiny else 0.0)
     value = value if x < math.inf else x  # infinity and NaN
-    low = -math.inf if x >= 0.0 else math.nan
-    return low if x < _SMALLEST_NORMAL else value
+    low = -math.inf if x == 0.0 else math.nan
+    return low if x <= 0.0 else value
 
 
-@_jit
+@straight_line
 def _sin_reduced(x: float, h: float, shifted: float) -> float:
     """Return sin(x - h pi), with its sign flipped where the integer in `shifted` is odd."""
     # The first difference is exact, the second is small next to what cancellation leaves.
-    r = _fma(-h, _PI_3, _fma(-h, _PI_2, _fma(-h, _PI_1, x)))
+    r = fma(-h, _PI_3, fma(-h, _PI_2, fma(-h, _PI_1, x)))
     z = r * r
-    value = _fma(r * z, _polynomial(z, _SIN), r)
-    return _from_bits(_to_bits(value) ^ (_to_bits(shifted) << 63))
+    value = fma(r * z, polynomial(z, _SIN), r)
+    return from_bits(to_bits(value) ^ (to_bits(shifted) << 63))
 
 
-@_jit
+@straight_line
 def sin(x: float) -> float:
     """Return sin(x).
 
@@ -227,11 +196,11 @@ def sin(x: float) -> float:
     (0.0, 0.0)
     """
     x = x if abs(x) <= TRIG_LIMIT else x * 0.0
-    shifted = _fma(x, _INV_PI, _ROUND)
+    shifted = fma(x, _INV_PI, _ROUND)
     return _sin_reduced(x, shifted - _ROUND, shifted)
 
 
-@_jit
+@straight_line
 def cos(x: float) -> float:
     """Return cos(x).
 
@@ -244,11 +213,11 @@ def cos(x: float) -> float:
     (1.0, 1.0)
     """
     x = x if abs(x) <= TRIG_LIMIT else x * 0.0
-    shifted = _fma(x, _INV_PI, 0.5) + _ROUND
+    shifted = fma(x, _INV_PI, 0.5) + _ROUND
     return _sin_reduced(x, shifted - _ROUND - 0.5, shifted)
 
 
-@_jit
+@straight_line
 def sinpi_half(x: float) -> float:
     """Return sin(pi x) for x in [0, 1/2].
 
@@ -259,10 +228,10 @@ def sinpi_half(x: float) -> float:
     >>> sinpi_half(0.0)
     0.0
     """
-    return x * _polynomial(x * x, _SINPI)
+    return x * polynomial(x * x, _SINPI)
 
 
-@_jit
+@straight_line
 def cos_sin_2pi(u: float) -> tuple[float, float]:
     """Return cos(2 pi u) and sin(2 pi u) for u in [0, 1).
 
@@ -274,21 +243,21 @@ def cos_sin_2pi(u: float) -> tuple[float, float]:
     >>> cos_sin_2pi(0.0)
     (1.0, 0.0)
     """
-    shifted = _fma(u, 4.0, _ROUND)
-    quarter = _to_bits(shifted)
-    t = _fma(shifted - _ROUND, -0.25, u)
+    shifted = fma(u, 4.0, _ROUND)
+    quarter = to_bits(shifted)
+    t = fma(shifted - _ROUND, -0.25, u)
     z = t * t
-    sine = t * _polynomial(z, _SIN_2PI)
-    cosine = _polynomial(z, _COS_2PI)
+    sine = t * polynomial(z, _SIN_2PI)
+    cosine = polynomial(z, _COS_2PI)
     swap = (quarter & 1) != 0
     c = sine if swap else cosine
     s = cosine if swap else sine
     # Quarters 1 and 2 turn the cosine's sign, 2 and 3 the sine's.
-    c = _from_bits(_to_bits(c) ^ (((quarter + 1) << 62) & _SIGN_BIT))
-    return c, _from_bits(_to_bits(s) ^ ((quarter << 62) & _SIGN_BIT))
+    c = from_bits(to_bits(c) ^ (((quarter + 1) << 62) & _SIGN_BIT))
+    return c, from_bits(to_bits(s) ^ ((quarter << 62) & _SIGN_BIT))
 
 
-@_jit
+@straight_line
 def tanh(x: float) -> float:
     """Return the hyperbolic tangent of x.
 
@@ -307,7 +276,7 @@ def tanh(x: float) -> float:
     return _with_sign(top / (top + bottom), x)
 
 
-@_jit
+@straight_line
 def sigmoid(x: float) -> float:
     """Return the logistic function 1 / (1 + e^-x).
 
@@ -321,15 +290,15 @@ def sigmoid(x: float) -> float:
     """
     y = 40.0 if x > 40.0 else x
     scaled = y * _LOG2_E
-    low = _fma(y, _LOG2_E_LOW, _fma(y, _LOG2_E, -scaled))  # what rounding took from it
+    low = fma(y, _LOG2_E_LOW, fma(y, _LOG2_E, -scaled))  # what rounding took from it
     shifted = scaled + _ROUND_BIASED
     f = (scaled - (shifted - _ROUND_BIASED)) + low
-    d = _polynomial(f * f, _COTH)
-    top = _from_bits(_to_bits(shifted) << 52) * (d + f)
+    d = polynomial(f * f, _COTH)
+    top = from_bits(to_bits(shifted) << 52) * (d + f)
     return 0.0 if x < _EXP_MIN else top / (top + (d - f))
 
 
-@_jit
+@straight_line
 def erf(x: float) -> float:
     """Return the error function of x.
 
@@ -344,7 +313,7 @@ def erf(x: float) -> float:
     """
     y = abs(x)
     y = 6.0 if y > 6.0 else y
-    g = y * (_polynomial(y, _ERF_TOP) / _polynomial(y, _ERF_BOTTOM))
+    g = y * (polynomial(y, _ERF_TOP) / polynomial(y, _ERF_BOTTOM))
     top, bottom = _half_minus_one(g)
     top = top + top
     return _with_sign(top / (top + bottom), x)
