@@ -5,7 +5,7 @@ Against NumPy's extended precision on 10^6 points a function, on 10^7 with ``--e
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import mpmath  # type: ignore[import-untyped]  # it has no stubs
@@ -25,8 +25,13 @@ LN2 = math.log(2)
 #: Points are drawn and judged in chunks, so that the extended run needs no more memory.
 CHUNK = 2**16
 
-# 50 digits beyond those that a multiple of pi near 2^48 loses to cancellation.
-mpmath.mp.dps = 100
+
+@pytest.fixture(autouse=True)
+def digits() -> Iterator[None]:
+    """Compute with 100 digits: 50 are left where a multiple of pi near 2^48 cancels."""
+    with mpmath.workdps(100):
+        yield
+
 
 # --- where the functions are hard -----------------------------------------------------------------
 
