@@ -6,6 +6,7 @@ anywhere, so a draw does not depend on threads, blocks, workers, or on how many 
 are.
 """
 
+import math
 from typing import Any
 
 import numba
@@ -35,6 +36,9 @@ _M1 = np.uint64(0xCD9E8D57)
 _W0 = np.uint64(0x9E3779B9)
 _W1 = np.uint64(0xBB67AE85)
 _2, _3, _4, _5, _6, _7, _8, _9 = (np.uint64(r) for r in range(2, 10))
+# Where an integer of 53 bits has no room for a half, adding one would round to even, and merge
+# neighbours; adding a little less changes nothing there, and gives the half elsewhere.
+_BELOW_HALF = math.nextafter(0.5, 0.0)
 
 
 @compiled(forceinline=True)
@@ -93,16 +97,14 @@ def draw(key: Any, particle: Any, step: Any, index: Any) -> tuple[Any, Any]:
 
 @compiled(forceinline=True)
 def open_unit(bits: Any) -> Any:
-    """Map 64 random bits to a uniform in (0, 1): spacing 2^-53, never 0 or 1."""
-    u = (np.float64(bits >> np.uint64(11)) + 0.5) * 2.0**-53
-    # the largest value rounds up to 1; its neighbour below is 1 - 2^-53
-    return min(u, 1.0 - 2.0**-53)
+    """Map 64 random bits to a uniform in (0, 1): spacing 2^-53 at most, never 0 or 1."""
+    return (np.float64(bits >> np.uint64(11)) + _BELOW_HALF) * 2.0**-53
 
 
 @compiled(forceinline=True)
 def half_unit(bits: Any) -> Any:
-    """Map 64 random bits to a uniform in (0, 1/2]: spacing 2^-54, so that tails are not clipped."""
-    return (np.float64(bits >> np.uint64(11)) + 0.5) * 2.0**-54
+    """Map 64 random bits to a uniform in (0, 1/2): spacing 2^-54, so that tails are not clipped."""
+    return (np.float64(bits >> np.uint64(11)) + _BELOW_HALF) * 2.0**-54
 
 
 def stream_key(seed: int, replicate: int, stream: str) -> np.uint64:
