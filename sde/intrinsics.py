@@ -1,13 +1,26 @@
-"""What no Python operator says: fused multiply-adds, polynomials, the bits of a double."""
+"""What straight-line numerical code is made of: fused multiply-adds, Horner's rule, bit-casts.
+
+Numba has none of them.  Each becomes one instruction a number, or a chain of them, which LLVM
+packs where a loop is vectorised.
+"""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.extending import intrinsic
 
-__all__ = ["fma", "from_bits", "polynomial", "to_bits"]
+__all__ = ["fma", "from_bits", "polynomial", "straight_line", "to_bits"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def straight_line(function: _F) -> _F:
+    """Compile lazily; inline into every caller, without which no loop is vectorised."""
+    # No branch to a ZeroDivisionError; and stated, since numba else inherits the first caller's
+    # fastmath, whose reassociation undoes the rounding trick.
+    return cast(_F, njit(forceinline=True, error_model="numpy", fastmath=False)(function))
 
 
 def _type_fma(_context: Any, _a: Any, _b: Any, _c: Any) -> Any:

@@ -12,27 +12,14 @@ function itself), then rounded to double; coefficients start from the lowest pow
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, Final, TypeVar, cast
+from typing import Final
 
-from numba import njit
-
-from sde.intrinsics import fma, from_bits, polynomial, to_bits
+from sde.intrinsics import fma, from_bits, polynomial, straight_line, to_bits
 
 __all__ = [
-    "TRIG_LIMIT", "cos", "cos_sin_2pi", "erf", "exp", "exp_unchecked", "log", "log_unchecked",
+    "TRIG_LIMIT", "cos", "erf", "exp", "exp_unchecked", "log", "log_unchecked",
     "sigmoid", "sin", "sinpi_half", "tanh",
 ]  # fmt: skip
-
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-def _jit(function: _F) -> _F:
-    """Compile lazily; inline into every caller, without which no loop is vectorised."""
-    # No branch to a ZeroDivisionError; and stated, since numba else inherits the first caller's
-    # fastmath, whose reassociation undoes the rounding trick.
-    return cast(_F, njit(forceinline=True, error_model="numpy", fastmath=False)(function))
-
 
 _SIGN_BIT, _MANTISSA_BITS = -(2**63), 2**52 - 1
 _SQRT_HALF_BITS: Final = 0x3FE6A09E667F3BCD
@@ -84,15 +71,6 @@ _SINPI: Final = (
     3.141592653589793, -5.1677127800498015, 2.550164039861843, -0.5992645288143827,
     0.08214587862841903, -0.0073703629897987856, 0.00046598266397254284, -2.1128272851598132e-05,
 )
-# sin(2 pi t) / t and cos(2 pi t) in t^2, on |t| <= 1/8; errors 3.9e-17 and 6.1e-17.
-_SIN_2PI: Final = (
-    6.283185307179586, -41.34170224039859, 81.60524927516212, -76.705859488612, 42.058658296218766,
-    -15.092279001225371, 3.748243548856348,
-)
-_COS_2PI: Final = (
-    1.0, -19.739208802178485, 64.93939402238959, -85.45681709411251, 60.24462035496508,
-    -26.424265204571476, 7.810359777228793,
-)
 # -log2(erfc(y)) / y on [0, 5.9], a quotient of polynomials in y; error 2.0e-16 of erf(y).
 _ERF_TOP: Final = (
     1.6279070286111152, 2.9192670196548423, 2.4884855276157603, 1.2515352285398973,
@@ -105,13 +83,13 @@ _ERF_BOTTOM: Final = (
 # fmt: on
 
 
-@_jit
+@straight_line
 def _with_sign(magnitude: float, x: float) -> float:
     """Return `magnitude`, which is not negative, with the sign of x."""
     return from_bits(to_bits(magnitude) | (to_bits(x) & _SIGN_BIT))
 
 
-@_jit
+@straight_line
 def _half_minus_one(g: float) -> tuple[float, float]:
     """Return p and q with 2^g - 1 = 2 p / q, for 0 <= g <= 1022; both are positive.
 
@@ -125,7 +103,7 @@ def _half_minus_one(g: float) -> tuple[float, float]:
     return fma(s - 0.5, d, (s + 0.5) * f), d - f
 
 
-@_jit
+@straight_line
 def exp_unchecked(x: float) -> float:
     """Return e^x where it is a normal double.
 
@@ -144,7 +122,7 @@ def exp_unchecked(x: float) -> float:
     return from_bits(to_bits(value) + (to_bits(shifted) << 52))
 
 
-@_jit
+@straight_line
 def exp(x: float) -> float:
     """Return e^x.
 
@@ -161,7 +139,7 @@ def exp(x: float) -> float:
     return 0.0 if x < _EXP_MIN else value
 
 
-@_jit
+@straight_line
 def log_unchecked(x: float) -> float:
     """Return the natural logarithm of x, a normal positive number.
 
@@ -183,25 +161,26 @@ def log_unchecked(x: float) -> float:
     return fma(k, _LN2, fma(d * z, polynomial(z, _LOG), d + d))
 
 
-@_jit
+@straight_line
 def log(x: float) -> float:
     """Return the natural logarithm of x.
 
-    Domain: x >= 0; subnormal numbers count as 0.  Error: 1e-15, next to 1 too.
-    Method: that of `log_unchecked`.
+    Domain: every double, NaN below 0.  Error: 1e-15, of a subnormal number too.
+    Method: `log_unchecked`, of 2^52 x where x is subnormal.
 
     Examples
     --------
     >>> log(1.0), log(0.0)
     (0.0, -inf)
     """
-    value = log_unchecked(x)
+    tiny = x < _SMALLEST_NORMAL
+    value = log_unchecked(x * 2.0**52 if tiny else x) - (52.0 * _LN2 if tiny else 0.0)
     value = value if x < math.inf else x  # infinity and NaN
-    low = -math.inf if x >= 0.0 else math.nan
-    return low if x < _SMALLEST_NORMAL else value
+    low = -math.inf if x == 0.0 else math.nan
+    return low if x <= 0.0 else value
 
 
-@_jit
+@straight_line
 def _sin_reduced(x: float, h: float, shifted: float) -> float:
     """Return sin(x - h pi), with its sign flipped where the integer in `shifted` is odd."""
     # The first difference is exact, the second is small next to what cancellation leaves.
@@ -211,7 +190,7 @@ def _sin_reduced(x: float, h: float, shifted: float) -> float:
     return from_bits(to_bits(value) ^ (to_bits(shifted) << 63))
 
 
-@_jit
+@straight_line
 def sin(x: float) -> float:
     """Return sin(x).
 
@@ -229,7 +208,7 @@ def sin(x: float) -> float:
     return _sin_reduced(x, shifted - _ROUND, shifted)
 
 
-@_jit
+@straight_line
 def cos(x: float) -> float:
     """Return cos(x).
 
@@ -246,7 +225,7 @@ def cos(x: float) -> float:
     return _sin_reduced(x, shifted - _ROUND - 0.5, shifted)
 
 
-@_jit
+@straight_line
 def sinpi_half(x: float) -> float:
     """Return sin(pi x) for x in [0, 1/2].
 
@@ -260,33 +239,7 @@ def sinpi_half(x: float) -> float:
     return x * polynomial(x * x, _SINPI)
 
 
-@_jit
-def cos_sin_2pi(u: float) -> tuple[float, float]:
-    """Return cos(2 pi u) and sin(2 pi u) for u in [0, 1).
-
-    Domain: [0, 1), or any |u| < 2^49.  Error: 1e-15, next to the zeros too.
-    Method: the nearest quarter turn is taken off without error, a polynomial for each.
-
-    Examples
-    --------
-    >>> cos_sin_2pi(0.0)
-    (1.0, 0.0)
-    """
-    shifted = fma(u, 4.0, _ROUND)
-    quarter = to_bits(shifted)
-    t = fma(shifted - _ROUND, -0.25, u)
-    z = t * t
-    sine = t * polynomial(z, _SIN_2PI)
-    cosine = polynomial(z, _COS_2PI)
-    swap = (quarter & 1) != 0
-    c = sine if swap else cosine
-    s = cosine if swap else sine
-    # Quarters 1 and 2 turn the cosine's sign, 2 and 3 the sine's.
-    c = from_bits(to_bits(c) ^ (((quarter + 1) << 62) & _SIGN_BIT))
-    return c, from_bits(to_bits(s) ^ ((quarter << 62) & _SIGN_BIT))
-
-
-@_jit
+@straight_line
 def tanh(x: float) -> float:
     """Return the hyperbolic tangent of x.
 
@@ -305,7 +258,7 @@ def tanh(x: float) -> float:
     return _with_sign(top / (top + bottom), x)
 
 
-@_jit
+@straight_line
 def sigmoid(x: float) -> float:
     """Return the logistic function 1 / (1 + e^-x).
 
@@ -327,7 +280,7 @@ def sigmoid(x: float) -> float:
     return 0.0 if x < _EXP_MIN else top / (top + (d - f))
 
 
-@_jit
+@straight_line
 def erf(x: float) -> float:
     """Return the error function of x.
 

@@ -14,6 +14,20 @@ settings.register_profile("levychaos", deadline=None)
 settings.load_profile("levychaos")
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--extended",
+        action="store_true",
+        help="run the tests of accuracy on 10^7 points a function and of laws on 10^8 draws",
+    )
+
+
+@pytest.fixture
+def extended(request):
+    """Return whether to run a test at its full size."""
+    return request.config.getoption("--extended")
+
+
 @pytest.fixture
 def one_thread():
     """Run a test on one thread: threads that wait for a busy core make small runs slow."""

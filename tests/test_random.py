@@ -1,6 +1,7 @@
 """The counter-based generator: known answers, an oracle, streams, uniforms."""
 
 import math
+from fractions import Fraction
 
 import numba
 import numpy as np
@@ -95,9 +96,17 @@ def test_units_at_edge_words(bits):
 @given(longs)
 def test_units_of_any_word(bits):
     whole, half = units(np.uint64(bits))
-    exact = ((bits >> 11) + 0.5) * 2.0**-53
-    assert whole == min(exact, 1 - 2.0**-53)
-    assert half == exact / 2
+    exact = Fraction(2 * (bits >> 11) + 1, 2**54)
+    assert abs(Fraction(whole) - exact) <= Fraction(1, 2**54)
+    assert half == whole / 2
+
+
+@given(st.one_of(st.integers(0, 2**53 - 2), st.integers(0, 999).map(lambda k: 2**53 - 2 - k)))
+def test_neighbouring_units_differ_by_their_spacing(k):
+    # exactly: differences of such neighbours are doubles
+    (below, half_below), (above, half_above) = (units(np.uint64(each << 11)) for each in (k, k + 1))
+    assert 0 < above - below <= 2.0**-53
+    assert 0 < half_above - half_below <= 2.0**-54
 
 
 @pytest.mark.parametrize("stream", sorted(random.STREAMS))
