@@ -152,9 +152,6 @@ def _make_observables() -> Any:
         _ = digest
         n = theta.shape[0]
         blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
-        if chunks == 1:  # waking the threads would cost more than the work
-            observe_alone(pieces, theta, mean_field, slopes)
-            return
         sums = np.empty((chunks, pieces.n_observables))
         for chunk in numba.prange(chunks):
             observe_chunk(pieces, theta, sums[chunk], slopes, chunk_bounds(chunk, chunks, blocks))
@@ -219,10 +216,6 @@ def _make_advance() -> Any:
         _ = digest
         n = theta.shape[0]
         blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
-        if chunks == 1:
-            return advance_alone(
-                pieces, draws, dt, substeps, interacting, steps, theta, mean_field, slopes
-            )
         sums = np.empty((chunks, pieces.n_observables))
         finite = np.empty(chunks, dtype=np.bool_)
         weights = np.empty(pieces.n_weights)
@@ -304,9 +297,56 @@ def _make_advance_replicates() -> Any:
     return advance_replicates
 
 
-observables = blas_alone(_make_observables())
+def _make_alone() -> tuple[Any, Any]:
+    digest = SOURCE_DIGEST
+
+    @compiled(cache=True)
+    def observe(pieces: Pieces, theta: Any, mean_field: Any, slopes: Any) -> None:
+        _ = digest
+        observe_alone(pieces, theta, mean_field, slopes)
+
+    @compiled(cache=True)
+    def advance(
+        pieces: Pieces,
+        draws: Draws,
+        dt: float,
+        substeps: int,
+        interacting: bool,
+        steps: tuple[int, int],
+        theta: Any,
+        mean_field: Any,
+        slopes: Any,
+    ) -> int:
+        _ = digest
+        return advance_alone(
+            pieces, draws, dt, substeps, interacting, steps, theta, mean_field, slopes
+        )
+
+    return observe, advance
+
+
+def _by_size(alone: Any, together: Any, theta: int) -> Any:
+    """Choose a driver by the state, argument number `theta`.
+
+    One block is left to the calling thread: waking the others would cost more than the work. The
+    two drivers are compiled when they are first needed.
+    """
+
+    def driver(*arguments: Any) -> Any:
+        return (alone if len(arguments[theta]) <= WIDTH else together)(*arguments)
+
+    return blas_alone(driver)
+
+
+_observe_alone, _advance_alone = _make_alone()
+
+#: Write the empirical means of the observables; keep the slopes if there is room.
+observables = _by_size(_observe_alone, _make_observables(), theta=1)
+
+#: Advance all particles; see `_make_advance`.
+advance = _by_size(_advance_alone, _make_advance(), theta=6)
+
 drifts = blas_alone(_make_drifts())
-advance = blas_alone(_make_advance())
 advance_replicates = blas_alone(_make_advance_replicates())
 
 

@@ -18,8 +18,8 @@ from sde.native import compiled
 
 __all__ = ["CELLS", "OCTAVES", "TERMS", "cell_of", "evaluate_cells"]
 
-#: Octaves [2^-56, 2^-1) of u, cells an octave, and terms of a cell's polynomial.
-OCTAVES, CELLS, TERMS = 55, 8, 8
+#: Octaves [2^-65, 2^-1) of u, cells an octave, and terms of a cell's polynomial.
+OCTAVES, CELLS, TERMS = 64, 8, 8
 
 CELL_BITS = 3
 _SHIFT = 52 - CELL_BITS
@@ -31,7 +31,7 @@ _CELL_MASK = _MANTISSA ^ ((1 << _SHIFT) - 1)
 
 @compiled(forceinline=True)
 def cell_of(u: float) -> tuple[int, float]:
-    """Return the cell of u, 2^-56 <= u < 1/2, and the distance of its mantissa from the centre."""
+    """Return the cell of u, 2^-65 <= u < 1/2, and the distance of its mantissa from the centre."""
     bits = to_bits(u)
     mantissa = from_bits(bits & _MANTISSA | _ONE)
     centre = from_bits(bits & _CELL_MASK | (_ONE | _CENTRE))

@@ -21,6 +21,7 @@ from sde.native import (
     block_function,
     compiled,
     floats_at,
+    inlined,
     integers_at,
     matrix_at,
 )
@@ -104,11 +105,11 @@ def make_observe(feature: Feature, dim: int) -> BlockFunction:
     digest, g, derivative = SOURCE_DIGEST, feature.value, feature.derivative
     radial, blas = feature.geometry == "radial", is_matrix_work(feature, dim)
 
-    @compiled(forceinline=True)
+    @inlined
     def evaluate(lane: int, a: Any, values: Any) -> None:
         values[lane] = g(a[lane])
 
-    @compiled(forceinline=True)
+    @inlined
     def evaluate_both(lane: int, a: Any, values: Any, slopes: Any) -> None:
         argument = a[lane]
         values[lane], slopes[lane] = g(argument), derivative(argument)
@@ -149,11 +150,11 @@ def make_drift(feature: Feature, dim: int) -> BlockFunction:
     digest, derivative = SOURCE_DIGEST, feature.derivative
     radial, blas = feature.geometry == "radial", is_matrix_work(feature, dim)
 
-    @compiled(forceinline=True)
+    @inlined
     def evaluate(lane: int, a: Any) -> None:
         a[lane] = derivative(a[lane])
 
-    @compiled()
+    @inlined
     def find_slopes(x: Any, own: Any, slopes: Any) -> None:
         for j in range(len(x)):
             if not blas:

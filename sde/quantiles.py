@@ -111,7 +111,7 @@ def _nearly_gaussian(alpha: float, x: Floats) -> tuple[Floats, Floats]:
 
 
 def upper_quantile(alpha: float, u: Floats) -> Floats:
-    """Return the x with P(S > x) = u, for 2^-60 <= u <= 1/2 and 0.6 <= alpha <= 2.
+    """Return the x with P(S > x) = u, for 2^-65 <= u <= 1/2 and 0.6 <= alpha <= 2.
 
     Examples
     --------
@@ -164,7 +164,7 @@ def quantile_table(alpha: float) -> Floats:
     Examples
     --------
     >>> quantile_table(1.5).shape
-    (432, 8)
+    (512, 8)
     """
     nodes, fit = _cell_maps()
     scale = 2.0 ** np.arange(-OCTAVES - 1, -1)

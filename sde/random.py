@@ -33,7 +33,8 @@ _32 = np.uint64(32)
 # Where an integer of 53 bits has no room for a half, adding one would round to even and merge
 # neighbours; a little less changes nothing there.
 _ALMOST_HALF = 0.5 - 2.0**-30
-_21_BITS, _TWO_52 = np.uint64(2**21 - 1), np.uint64(0x4330000000000000)
+_21_BITS, _31_BITS = np.uint64(2**21 - 1), np.uint64(2**31 - 1)
+_TWO_52 = np.uint64(0x4330000000000000)
 # multipliers and Weyl key increments of the reference, Table 2 and section 4.3
 _M0 = np.uint64(0xD2511F53)
 _M1 = np.uint64(0xCD9E8D57)
@@ -97,24 +98,26 @@ def draw(key: Any, particle: Any, step: Any, index: Any) -> tuple[Any, Any]:
 
 
 @compiled(forceinline=True)
-def _scaled(bits: Any, unit: float) -> Any:
-    """Return (k + 1/2) `unit`, k the upper 53 of 64 random bits, rounded once."""
-    # Next to the bits of 2^52 an integer below 2^32 is a double; vector units convert no others.
-    high = from_bits(bits >> _32 | _TWO_52) - 2.0**52
-    low = from_bits(bits >> np.uint64(11) & _21_BITS | _TWO_52) - 2.0**52
-    return fma(high, unit * 2.0**21, (low + _ALMOST_HALF) * unit)
+def _number(bits: Any) -> Any:
+    """Convert an integer below 2^32: vector units convert no others, by the bits of 2^52 + k."""
+    return from_bits(bits | _TWO_52) - 2.0**52
 
 
 @compiled(forceinline=True)
 def open_unit(bits: Any) -> Any:
     """Map 64 random bits to a uniform in (0, 1): spacing 2^-53 at most, never 0 or 1."""
-    return _scaled(bits, 2.0**-53)
+    low = _number(bits >> np.uint64(11) & _21_BITS) + _ALMOST_HALF
+    return fma(_number(bits >> _32), 2.0**-32, low * 2.0**-53)
 
 
 @compiled(forceinline=True)
 def half_unit(bits: Any) -> Any:
-    """Map 64 random bits to a uniform in (0, 1/2): spacing 2^-54, so that tails are not clipped."""
-    return _scaled(bits, 2.0**-54)
+    """Map the upper 63 of 64 random bits to a uniform in (0, 1/2), with a spacing of 2^-64.
+
+    It is rounded to a double, so that large ones are spaced 2^-54 and tails are not clipped.
+    """
+    low = _number(bits >> np.uint64(1) & _31_BITS) + 0.5
+    return min(fma(_number(bits >> _32), 2.0**-33, low * 2.0**-64), 0.5 - 2.0**-54)
 
 
 def stream_key(seed: int, replicate: int, stream: str) -> np.uint64:

@@ -1,6 +1,6 @@
 r"""Samplers of stable noise, of Types I, II and III: block functions and their elementary draws.
 
-A symmetric number is drawn by inversion, from the table of `sde.quantiles`: 54 random bits give a
+A symmetric number is drawn by inversion, from the table of `sde.quantiles`: 64 random bits give a
 sign and a tail probability. One Philox block serves two particles, half a block of particles apart.
 
 The positive number :math:`A` of Type III, and :math:`S` where its index is too small for a table,
@@ -94,7 +94,7 @@ def sampler_parameters(kind: str, alpha: float, scale: float) -> NDArray[np.floa
 
 @compiled(forceinline=True)
 def signed_angle(a: Any) -> Any:
-    """Turn 64 random bits into ±v, v uniform in (0, 1/2]."""
+    """Turn 64 random bits into ±v, v uniform in (0, 1/2)."""
     return from_bits(to_bits(random.half_unit(a)) | np.int64(a << np.uint64(63)))
 
 

@@ -221,29 +221,16 @@ def _erf_series(x):
     return total
 
 
-def sin_2pi_long(u):
-    """Sine of u turns; half turns are taken off without error."""
-    halves = np.round(2 * u)
-    sign = np.where(halves % 2 == 0, 1, -1)
-    return sign * np.sin(2 * PI * (u - halves / 2).astype(Long))
-
-
-def cos_2pi_long(u):
-    """Cosine of u turns, from the distance to a zero."""
-    return np.sin(2 * PI * (0.25 - np.abs((u - np.round(u)).astype(Long))))
-
-
 #: Values of the functions of `sde.vmath` at arrays of doubles, to about 1e-18 of each.
 ELEMENTARY = {
     "exp": lambda x: np.exp(x.astype(Long)),
+    "exp_unchecked": lambda x: np.exp(x.astype(Long)),
     "log": lambda x: np.log(x.astype(Long)),
-    "log_inside": lambda x: np.log(x.astype(Long)),
+    "log_unchecked": lambda x: np.log(x.astype(Long)),
     "sin": lambda x: np.sin(x.astype(Long)),
     "cos": lambda x: np.cos(x.astype(Long)),
     "sinpi_half": lambda x: np.sin(PI * x.astype(Long)),
     "tanh": lambda x: np.tanh(x.astype(Long)),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x.astype(Long))),
     "erf": erf_long,
-    "cos_2pi": cos_2pi_long,
-    "sin_2pi": sin_2pi_long,
 }

@@ -89,7 +89,8 @@ def test_keys_are_distinct():
 def test_units_at_edge_words(bits):
     whole, half = units(np.uint64(bits))
     assert 0 < whole < 1
-    assert 0 < half <= 0.5
+    assert 0 < half < 0.5
+    assert half == pytest.approx(max(bits / 2**65, 2.0**-65), rel=0.6)
     assert whole == pytest.approx(max(bits / 2**64, 2.0**-54), rel=1e-3)
 
 
@@ -98,7 +99,7 @@ def test_units_of_any_word(bits):
     whole, half = units(np.uint64(bits))
     exact = Fraction(2 * (bits >> 11) + 1, 2**54)
     assert abs(Fraction(whole) - exact) <= Fraction(1, 2**54)
-    assert half == whole / 2
+    assert half == min(((bits >> 1) + 0.5) * 2.0**-64, 0.5 - 2.0**-54)
 
 
 @given(st.one_of(st.integers(0, 2**53 - 2), st.integers(0, 999).map(lambda k: 2**53 - 2 - k)))

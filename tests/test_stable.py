@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sde import StableNoise, random, sampling
+from sde.quantiles import upper_quantile
 
 KINDS = sampling.KINDS
 ALPHAS = (0.5, 0.7, 1 - 1e-9, 1.0, 1 + 1e-9, 1.2, 1.5, 1.9, 2 - 1e-9, 2.0)
@@ -28,11 +29,6 @@ def symmetric(parameters, a, b):
 @numba.njit
 def subordinator(parameters, a, b):
     return sampling.subordinator_of(parameters, a, b)
-
-
-@numba.njit
-def normal_pair(a, b):
-    return sampling.normal_pair_of(a, b)
 
 
 def parameters(alpha, kind):
@@ -222,19 +218,64 @@ def test_streams_share_no_draw(kind, alpha):
     assert len(np.unique(together)) == len(together)
 
 
+def words_of(noise_key, counter, step, index):
+    """Return the two random words of a counter, by the oracle."""
+    w = oracles.philox((counter, 0, step, index), (noise_key % 2**32, noise_key >> 32))
+    return w[0] << 32 | w[1], w[2] << 32 | w[3]
+
+
+def inverted(alpha, word):
+    """Return the draw of a word by the law's quantile function."""
+    tail = np.array([((word >> 1) + 0.5) / 2**64])
+    return (1 - 2 * (word & 1)) * float(upper_quantile(alpha, tail)[0])
+
+
+#: Particle, step and coordinate, at edges of blocks and halves of blocks.
+PLACES = ((0, 0, 0), (1, 0, 1), (63, 1, 0), (64, 0, 1), (127, 1, 0), (128, 1, 1), (200, 0, 1))
+
+
 @pytest.mark.parametrize("alpha", [0.7, 1.0, 1.5, 2.0])
-def test_increments_are_the_transform_of_their_words(alpha):
+def test_increments_are_quantiles_of_their_words(alpha):
     noise, dt = StableNoise(alpha, "II", sigma=0.7), 0.125
     key = int(random.stream_key(5, 6, "noise"))
-    got = noise.increments(131, 2, dt, 2, seed=5, replicate=6)
-    for particle, step, coordinate in ((0, 0, 0), (1, 0, 1), (127, 1, 0), (128, 1, 1), (130, 0, 1)):
-        words = oracles.philox((particle, 0, step, coordinate), (key % 2**32, key >> 32))
-        a, b = (words[0] << 32 | words[1]), (words[2] << 32 | words[3])
-        v, exponential = ((a >> 11) + 0.5) / 2**54, -math.log(((b >> 11) + 0.5) / 2**53)
-        angle = (1 - 2 * (a & 1)) * math.pi * (0.5 - v)
-        draw = oracles.symmetric_stable(alpha, angle, exponential)
+    got = noise.increments(201, 2, dt, 2, seed=5, replicate=6)
+    common = StableNoise(alpha, "I", sigma=0.7).increments(201, 2, dt, 2, seed=5, replicate=6)
+    for particle, step, coordinate in PLACES:
+        # particles i and i + 64 of a block of 128 share a block of the generator
+        pair, half = particle // 128 * 64 + particle % 64, particle // 64 % 2
+        draw = inverted(alpha, words_of(key, pair, step, coordinate)[half])
         scaled = 0.7 * dt ** (1 / alpha) * draw
-        assert got[step, particle, coordinate] == pytest.approx(scaled, rel=1e-9)
+        assert got[step, particle, coordinate] == pytest.approx(scaled, rel=1e-8)
+        assert common[step, particle, coordinate] == got[step, particle, 0]
+
+
+def test_increments_of_a_small_index_are_the_transform_of_their_words():
+    noise, dt = StableNoise(0.5, "II", sigma=0.7), 0.125
+    key = int(random.stream_key(5, 6, "noise"))
+    got = noise.increments(201, 2, dt, 2, seed=5, replicate=6)
+    for particle, step, coordinate in PLACES:
+        a, b = words_of(key, particle, step, coordinate)
+        v, exponential = ((a >> 1) + 0.5) / 2**64, -math.log(((b >> 11) + 0.5) / 2**53)
+        angle = (1 - 2 * (a & 1)) * math.pi * (0.5 - v)
+        scaled = 0.7 * dt**2 * oracles.symmetric_stable(0.5, angle, exponential)
+        assert got[step, particle, coordinate] == pytest.approx(scaled, rel=1e-8)
+
+
+@pytest.mark.parametrize("alpha", [0.7, 1.5, 2.0])
+def test_type_iii_increments_are_a_root_times_normal_quantiles(alpha):
+    noise = StableNoise(alpha, "III")
+    key = int(random.stream_key(5, 6, "noise"))
+    got = noise.increments(201, 2, 1.0, 2, seed=5, replicate=6)
+    for particle, step, coordinate in PLACES:
+        pair, half = particle // 128 * 64 + particle % 64, particle // 64 % 2
+        normal = inverted(2.0, words_of(key, pair, step, coordinate + 1)[half]) / math.sqrt(2)
+        a, b = words_of(key, particle, step, 0)
+        v, exponential = ((a >> 1) + 0.5) / 2**64, -math.log(((b >> 11) + 0.5) / 2**53)
+        angle = math.pi * (1 - v if a & 1 else v)
+        root = math.sqrt(2)
+        if alpha < 2:
+            root = oracles.root_of_positive_stable(alpha, angle, exponential)
+        assert got[step, particle, coordinate] == pytest.approx(root * normal, rel=1e-8)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -271,9 +312,6 @@ def test_extreme_words_give_finite_numbers(alpha):
                 root = subordinator(parameters(alpha, "III"), a, b)
                 assert math.isfinite(root)
                 assert root >= 0
-            pair = normal_pair(a, b)
-            assert math.isfinite(pair[0])
-            assert math.isfinite(pair[1])
 
 
 @settings(max_examples=300)
@@ -291,7 +329,7 @@ def test_any_words_give_finite_numbers(alpha, a, b):
     st.integers(2**40, 2**64 - 2**40),
 )
 def test_transforms_are_those_of_the_literature(alpha, a, b):
-    v, exponential = ((a >> 11) + 0.5) / 2**54, -math.log(((b >> 11) + 0.5) / 2**53)
+    v, exponential = ((a >> 1) + 0.5) / 2**64, -math.log(((b >> 11) + 0.5) / 2**53)
     sign, upper = 1 - 2 * (a & 1), a & 1 == 1
     a, b = np.uint64(a), np.uint64(b)
     expected = oracles.symmetric_stable(alpha, sign * math.pi * (0.5 - v), exponential)
@@ -301,12 +339,3 @@ def test_transforms_are_those_of_the_literature(alpha, a, b):
     angle = math.pi * (1 - v if upper else v)
     root = oracles.root_of_positive_stable(alpha, angle, exponential)
     assert subordinator(parameters(alpha, "III"), a, b) == pytest.approx(root, rel=1e-7)
-
-
-@given(st.integers(2**11, 2**64 - 1), st.integers(2**11, 2**64 - 1))
-def test_normal_pairs_are_those_of_box_and_muller(a, b):
-    first, second = (((word >> 11) + 0.5) / 2**53 for word in (a, b))
-    radius = math.sqrt(-2 * math.log(min(second, 1 - 2**-53)))
-    turn = 2 * math.pi * first
-    expected = (radius * math.cos(turn), radius * math.sin(turn))
-    assert normal_pair(np.uint64(a), np.uint64(b)) == pytest.approx(expected, rel=1e-9, abs=1e-12)

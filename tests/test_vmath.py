@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numba import njit
-from vmath_loops import LOOPS, NAMES, UNARY, pair_loop, values
+from vmath_loops import LOOPS, NAMES, values
 
 from sde import vmath
 
 
 def test_every_function_is_tested() -> None:
-    covered = {*UNARY, "cos_sin_2pi", "TRIG_LIMIT"}
-    assert set(vmath.__all__) == covered
-    assert set(NAMES) == covered - {"cos_sin_2pi", "TRIG_LIMIT"} | {"cos_2pi", "sin_2pi"}
+    assert {*NAMES, "TRIG_LIMIT"} == set(vmath.__all__)
 
 
 INF, NAN = math.inf, math.nan
@@ -34,8 +32,6 @@ INF, NAN = math.inf, math.nan
         ("tanh", [0, 20, -20, 1e300, INF, -INF], [0, 1, -1, 1, 1, -1]),
         ("sigmoid", [0, 40, 1e300, INF, -709, -1e300, -INF], [0.5, 1, 1, 1, 0, 0, 0]),
         ("erf", [0, 6, -6, 1e300, INF, -INF], [0, 1, -1, 1, 1, -1]),
-        ("cos_2pi", [0, 0.25, 0.5, 0.75], [1, 0, -1, 0]),
-        ("sin_2pi", [0, 0.25, 0.5, 0.75], [0, 1, 0, -1]),
     ],
 )
 def test_special_values(name: str, x: list[float], expected: list[float]) -> None:
@@ -76,10 +72,10 @@ def test_sine_and_cosine_exceed_one_by_a_rounding_at_most(name: str) -> None:
     assert np.abs(values(name, x)).max() <= 1.0 + 2.0**-52
 
 
-@pytest.mark.parametrize("name", [*UNARY, "cos_sin_2pi"])
+@pytest.mark.parametrize("name", NAMES)
 def test_loops_are_vectorised_and_call_no_library(name: str) -> None:
-    values("sin_2pi" if name == "cos_sin_2pi" else name, np.full(4, 0.3))
-    loop = pair_loop if name == "cos_sin_2pi" else LOOPS[name]
+    values(name, np.full(4, 0.3))
+    loop = LOOPS[name]
     (assembly,) = loop.inspect_asm().values()
     packed = re.findall(r"^\s+(v?\w+pd|fml[as]\s+v\d+\.2d)\b.*", assembly, re.MULTILINE)
     # Enough of them that the polynomial, not just a copy, must be packed.
@@ -89,7 +85,7 @@ def test_loops_are_vectorised_and_call_no_library(name: str) -> None:
     assert not calls
 
 
-@pytest.mark.parametrize("name", UNARY)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_caller_with_fastmath_changes_nothing(name: str) -> None:
     # A fresh copy of the module: its functions are compiled first for this very caller.
     assert vmath.__file__ is not None
