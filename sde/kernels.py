@@ -11,7 +11,7 @@ blocks, and the sums of the chunks are added in order: the result does not depen
 threads.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -29,12 +29,13 @@ from sde.block_steps import (
     store,
     update,
 )
-from sde.native import SOURCE_DIGEST, compiled
+from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.lanes import WIDTH
 from sde.sampling import Draws, draw_block
 
 __all__ = [
     "Pieces",
+    "Task",
     "advance",
     "advance_replicates",
     "can_keep_slopes",
@@ -67,43 +68,16 @@ def chunk_count(n: int) -> int:
     return min(CHUNKS, (n + WIDTH - 1) // WIDTH)
 
 
-@compiled()
-def _sweep_chunk(
-    pieces: Pieces,
-    draws: Draws,
-    time: tuple[float, int, int],
-    weights: Any,
-    sums: Any,
-    observing: bool,
-    theta: Any,
-    slopes: Any,
-    bounds: tuple[int, int],
-) -> bool:
-    """Advance the blocks of one chunk by one step; return whether they stayed finite.
+class Task(NamedTuple):
+    """What a sweep does: a step of size `dt` with so many steps of noise, or nothing but observe.
 
-    `time` holds the step size, the step's number, and the number of noise steps it has.
+    Particles that interact are observed after they have moved.
     """
-    dt, step, substeps = time
-    n, dim = theta.shape
-    block, force, noise = np.empty(dim * WIDTH), np.empty(dim * WIDTH), np.empty(dim * WIDTH)
-    scratch = np.empty(scratch_size(pieces))
-    finite = True
-    sums[:] = 0.0
-    for b in range(bounds[0], bounds[1]):
-        first, kept = b * WIDTH, kept_at(slopes, b)
-        count = min(WIDTH, n - first)
-        load(theta, first, count, block)
-        find_drift(pieces, block, weights, force, scratch, kept)
-        noise[:] = 0.0
-        for s in range(substeps):
-            draw_block(draws, first, step * substeps + s, dim, noise, scratch)
-        finite &= update(block, dt, force, noise, count, np.finfo(theta.dtype).max)
-        store(block, first, count, theta)
-        if observing:
-            if theta.itemsize < 8:  # what is observed is what is stored
-                load(theta, first, count, block)
-            observe(pieces, block, count, sums, scratch, kept)
-    return finite
+
+    dt: float
+    substeps: int
+    moving: bool
+    interacting: bool
 
 
 @compiled()
@@ -119,6 +93,42 @@ def observe_chunk(
         count = min(WIDTH, n - first)
         load(theta, first, count, block)
         observe(pieces, block, count, sums, scratch, kept_at(slopes, b))
+
+
+@compiled()
+def _sweep_chunk(
+    pieces: Pieces,
+    draws: Draws,
+    task: Task,
+    step: int,
+    weights: Any,
+    sums: Any,
+    theta: Any,
+    slopes: Any,
+    bounds: tuple[int, int],
+) -> bool:
+    """Advance the blocks of one chunk by one step; return whether they stayed finite."""
+    if not task.moving:
+        observe_chunk(pieces, theta, sums, slopes, bounds)
+        return True
+    n, dim = theta.shape
+    block, force, noise = np.empty(dim * WIDTH), np.empty(dim * WIDTH), np.empty(dim * WIDTH)
+    scratch = np.empty(scratch_size(pieces))
+    finite = True
+    sums[:] = 0.0
+    for b in range(bounds[0], bounds[1]):
+        first, kept = b * WIDTH, kept_at(slopes, b)
+        count = min(WIDTH, n - first)
+        load(theta, first, count, block)
+        find_drift(pieces, block, weights, force, scratch, kept)
+        noise[:] = 0.0
+        for s in range(task.substeps):
+            draw_block(draws, first, step * task.substeps + s, dim, noise, scratch)
+        finite &= update(block, task.dt, force, noise, count, np.finfo(theta.dtype).max)
+        store(block, first, count, theta)
+        if task.interacting:
+            observe(pieces, block, count, sums, scratch, kept)
+    return finite
 
 
 @compiled()
@@ -143,27 +153,10 @@ def observe_alone(pieces: Pieces, theta: Any, mean_field: Any, slopes: Any) -> N
     average(sums, n, mean_field)
 
 
-def _make_observables() -> Any:
-    digest = SOURCE_DIGEST
-
-    @compiled(cache=True, parallel=True)
-    def observables(pieces: Pieces, theta: Any, mean_field: Any, slopes: Any) -> None:
-        """Write the empirical means of the observables; keep the slopes if there is room."""
-        _ = digest
-        n = theta.shape[0]
-        blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
-        sums = np.empty((chunks, pieces.n_observables))
-        for chunk in numba.prange(chunks):
-            observe_chunk(pieces, theta, sums[chunk], slopes, chunk_bounds(chunk, chunks, blocks))
-        average(sums, n, mean_field)
-
-    return observables
-
-
 def _make_drifts() -> Any:
     digest = SOURCE_DIGEST
 
-    @compiled(cache=True, parallel=True)
+    @compiled(cache=True, parallel=PARALLEL)
     def drifts(pieces: Pieces, theta: Any, mean_field: Any, out: Any) -> None:
         """Write the drift of every particle, given the means of the observables."""
         _ = digest
@@ -195,13 +188,11 @@ def _fold(sums: Any, finite: Any, interacting: bool, n: int, mean_field: Any) ->
 def _make_advance() -> Any:
     digest = SOURCE_DIGEST
 
-    @compiled(cache=True, parallel=True)
+    @compiled(cache=True, parallel=PARALLEL)
     def advance(
         pieces: Pieces,
         draws: Draws,
-        dt: float,
-        substeps: int,
-        interacting: bool,
+        task: Task,
         steps: tuple[int, int],
         theta: Any,
         mean_field: Any,
@@ -220,15 +211,15 @@ def _make_advance() -> Any:
         finite = np.empty(chunks, dtype=np.bool_)
         weights = np.empty(pieces.n_weights)
         for step in range(steps[0], steps[1]):
-            prepare(pieces, mean_field[step], weights)
-            time = (dt, step, substeps)
+            if task.moving:
+                prepare(pieces, mean_field[step], weights)
             for chunk in numba.prange(chunks):
                 bounds = chunk_bounds(chunk, chunks, blocks)
                 finite[chunk] = _sweep_chunk(
-                    pieces, draws, time, weights, sums[chunk], interacting, theta, slopes, bounds
+                    pieces, draws, task, step, weights, sums[chunk], theta, slopes, bounds
                 )
             following = min(step + 1, len(mean_field) - 1)
-            if not _fold(sums, finite, interacting, n, mean_field[following]):
+            if not _fold(sums, finite, task.interacting, n, mean_field[following]):
                 return step
         return -1
 
@@ -239,9 +230,7 @@ def _make_advance() -> Any:
 def advance_alone(
     pieces: Pieces,
     draws: Draws,
-    dt: float,
-    substeps: int,
-    interacting: bool,
+    task: Task,
     steps: tuple[int, int],
     theta: Any,
     mean_field: Any,
@@ -254,29 +243,47 @@ def advance_alone(
     finite = np.empty(chunks, dtype=np.bool_)
     weights = np.empty(pieces.n_weights)
     for step in range(steps[0], steps[1]):
-        prepare(pieces, mean_field[step], weights)
-        time = (dt, step, substeps)
+        if task.moving:
+            prepare(pieces, mean_field[step], weights)
         for chunk in range(chunks):
             bounds = chunk_bounds(chunk, chunks, blocks)
             finite[chunk] = _sweep_chunk(
-                pieces, draws, time, weights, sums[chunk], interacting, theta, slopes, bounds
+                pieces, draws, task, step, weights, sums[chunk], theta, slopes, bounds
             )
         following = min(step + 1, len(mean_field) - 1)
-        if not _fold(sums, finite, interacting, n, mean_field[following]):
+        if not _fold(sums, finite, task.interacting, n, mean_field[following]):
             return step
     return -1
+
+
+def _make_advance_alone() -> Any:
+    digest = SOURCE_DIGEST
+
+    @compiled(cache=True)
+    def advance(
+        pieces: Pieces,
+        draws: Draws,
+        task: Task,
+        steps: tuple[int, int],
+        theta: Any,
+        mean_field: Any,
+        slopes: Any,
+    ) -> int:
+        _ = digest
+        return advance_alone(pieces, draws, task, steps, theta, mean_field, slopes)
+
+    return advance
 
 
 def _make_advance_replicates() -> Any:
     digest = SOURCE_DIGEST
 
-    @compiled(cache=True, parallel=True)
+    @compiled(cache=True, parallel=PARALLEL)
     def advance_replicates(
         pieces: Pieces,
         draws: Draws,
         keys: Any,
-        dt: float,
-        substeps: int,
+        task: Task,
         steps: int,
         keeping: bool,
         theta: Any,
@@ -291,60 +298,48 @@ def _make_advance_replicates() -> Any:
             slopes = np.empty((blocks if keeping else 0, pieces.n_slopes * WIDTH))
             observe_alone(pieces, theta[r], mean_field[0], slopes)
             failed[r] = advance_alone(
-                pieces, own, dt, substeps, True, (0, steps), theta[r], mean_field, slopes
+                pieces, own, task, (0, steps), theta[r], mean_field, slopes
             )
 
     return advance_replicates
 
 
-def _make_alone() -> tuple[Any, Any]:
-    digest = SOURCE_DIGEST
-
-    @compiled(cache=True)
-    def observe(pieces: Pieces, theta: Any, mean_field: Any, slopes: Any) -> None:
-        _ = digest
-        observe_alone(pieces, theta, mean_field, slopes)
-
-    @compiled(cache=True)
-    def advance(
-        pieces: Pieces,
-        draws: Draws,
-        dt: float,
-        substeps: int,
-        interacting: bool,
-        steps: tuple[int, int],
-        theta: Any,
-        mean_field: Any,
-        slopes: Any,
-    ) -> int:
-        _ = digest
-        return advance_alone(
-            pieces, draws, dt, substeps, interacting, steps, theta, mean_field, slopes
-        )
-
-    return observe, advance
+_together, _alone = _make_advance(), _make_advance_alone()
 
 
-def _by_size(alone: Any, together: Any, theta: int) -> Any:
-    """Choose a driver by the state, argument number `theta`.
+@blas_alone
+def advance(
+    pieces: Pieces,
+    draws: Draws,
+    task: Task,
+    steps: tuple[int, int],
+    theta: NDArray[Any],
+    mean_field: NDArray[np.float64],
+    slopes: NDArray[np.float64],
+) -> int:
+    """Advance all particles in place, as `_make_advance` says.
 
     One block is left to the calling thread: waking the others would cost more than the work. The
     two drivers are compiled when they are first needed.
     """
-
-    def driver(*arguments: Any) -> Any:
-        return (alone if len(arguments[theta]) <= WIDTH else together)(*arguments)
-
-    return blas_alone(driver)
+    driver = _alone if len(theta) <= WIDTH else _together
+    return int(driver(pieces, draws, task, steps, theta, mean_field, slopes))
 
 
-_observe_alone, _advance_alone = _make_alone()
+def observables(
+    pieces: Pieces,
+    theta: NDArray[Any],
+    mean_field: NDArray[np.float64],
+    slopes: NDArray[np.float64],
+) -> None:
+    """Write the empirical means of the observables; keep the slopes if there is room.
 
-#: Write the empirical means of the observables; keep the slopes if there is room.
-observables = _by_size(_observe_alone, _make_observables(), theta=1)
+    A step from -1 to 0 in which nothing moves: another driver would take seconds to compile.
+    """
+    nothing = Draws(0, np.zeros(1), np.uint64(0))
+    task = Task(0.0, 1, moving=False, interacting=True)
+    advance(pieces, nothing, task, (-1, 0), theta, mean_field[None], slopes)
 
-#: Advance all particles; see `_make_advance`.
-advance = _by_size(_advance_alone, _make_advance(), theta=6)
 
 drifts = blas_alone(_make_drifts())
 advance_replicates = blas_alone(_make_advance_replicates())

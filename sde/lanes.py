@@ -117,7 +117,10 @@ def load(theta: Any, first: int, count: int, block: Any) -> None:
 
 @compiled()
 def store(block: Any, first: int, count: int, theta: Any) -> None:
-    """Copy the first `count` lanes of a block back to the particles from `first` on."""
+    """Copy the first `count` lanes of a block back to the particles from `first` on.
+
+    The block is left with what was stored, which is rounded if the particles are in float32.
+    """
     dim = theta.shape[1]
     fours = dim - dim % 4
     for c in range(0, fours, 4):
@@ -130,6 +133,8 @@ def store(block: Any, first: int, count: int, theta: Any) -> None:
     for c in range(fours, dim):
         for lane in range(count):
             theta[first + lane, c] = block[c * WIDTH + lane]
+    if theta.itemsize < 8:
+        load(theta, first, count, block)
 
 
 @compiled(forceinline=True)

@@ -20,7 +20,7 @@ from sde.block_steps import (
     update,
 )
 from sde.kernels import observe_alone
-from sde.native import SOURCE_DIGEST, compiled
+from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.lanes import WIDTH
 from sde.sampling import Draws, draw_block
 
@@ -134,7 +134,7 @@ def _run_replicate(
 def _make_run_schemes() -> Any:
     digest = SOURCE_DIGEST
 
-    @compiled(cache=True, parallel=True)
+    @compiled(cache=True, parallel=PARALLEL)
     def run_schemes(
         pieces: Pieces,
         draws: Draws,

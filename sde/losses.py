@@ -276,7 +276,7 @@ def make_prepare(loss: Loss) -> BlockFunction:
     """Compile the block function that turns a mean field into the weights of the drift.
 
     The weight of output k and datum j is -c/m times the loss's derivative there, c the amplitude:
-    `weights[k, j]`. Behind them, `pulls[k, j, :]` is the weight times the datum.
+    `weights[k, j]`. Behind them, `pulls[k, :, j]` is the weight times the datum.
     """
     digest, gradient = SOURCE_DIGEST, loss.gradient
 
@@ -291,7 +291,7 @@ def make_prepare(loss: Loss) -> BlockFunction:
         amplitude, x, y = numbers[0], matrix_at(data + 8, m, d), numbers[1 + m * d :]
         prediction = floats_at(mean_field, m * outputs)
         weight = matrix_at(weights, outputs, m)
-        pulls = matrix_at(weights + 8 * m * outputs, outputs * m, d)
+        pulls = matrix_at(weights + 8 * m * outputs, outputs * d, m)
         slope = np.empty(outputs)
         for j in range(m):
             row = slice(j * outputs, (j + 1) * outputs)
@@ -300,6 +300,6 @@ def make_prepare(loss: Loss) -> BlockFunction:
                 w = slope[k] * (-amplitude / m)
                 weight[k, j] = w
                 for c in range(d):
-                    pulls[k * m + j, c] = w * x[j, c]
+                    pulls[k * d + c, j] = w * x[j, c]
 
     return prepare

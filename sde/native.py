@@ -19,6 +19,7 @@ from numba.extending import intrinsic, register_jitable
 from numba.np.numpy_support import carray
 
 __all__ = [
+    "PARALLEL",
     "SOURCE_DIGEST",
     "BlockFunction",
     "block_function",
@@ -60,6 +61,20 @@ def compiled(*, fastmath: Any = False, **options: Any) -> Callable[[Function], F
         return cast(Function, native)
 
     return decorate
+
+
+#: Options of a driver whose only parallel loops are its `prange`s: looking for others takes the
+#: compiler a while.
+PARALLEL = {
+    "comprehension": False,
+    "fusion": False,
+    "inplace_binop": False,
+    "numpy": False,
+    "prange": True,
+    "reduction": False,
+    "setitem": False,
+    "stencil": False,
+}
 
 
 class BlockFunction:

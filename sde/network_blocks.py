@@ -154,13 +154,6 @@ def make_drift(feature: Feature, dim: int) -> BlockFunction:
     def evaluate(lane: int, a: Any) -> None:
         a[lane] = derivative(a[lane])
 
-    @inlined
-    def find_slopes(x: Any, own: Any, slopes: Any) -> None:
-        for j in range(len(x)):
-            if not blas:
-                _argument(x[j], own, radial, slopes[j])
-            for_lanes(evaluate, (slopes[j],))
-
     @block_function(cache=feature.builtin)
     def drift(
         shape: int, data: int, theta: int, weights: int, out: int, scratch: int, kept: int, _h: int
@@ -174,7 +167,7 @@ def make_drift(feature: Feature, dim: int) -> BlockFunction:
         for k in range(outputs):
             own = matrix_at(theta + 8 * WIDTH * k * d, d, WIDTH)
             force = matrix_at(out + 8 * WIDTH * k * d, d, WIDTH)
-            pull = matrix_at(pulls + 8 * k * m * d, m, d)
+            pull = matrix_at(pulls + 8 * k * m * d, d, m)
             force[:], total[:] = 0.0, 0.0
             for first in range(0, m, size):
                 last = min(first + size, m)
@@ -185,12 +178,15 @@ def make_drift(feature: Feature, dim: int) -> BlockFunction:
                     slopes = matrix_at(scratch + 8 * WIDTH, count, WIDTH)
                     if blas:
                         np.dot(x, own, slopes)
-                    find_slopes(x[first:last], own, slopes)
+                    for j in range(count):
+                        if not blas:
+                            _argument(x[first + j], own, radial, slopes[j])
+                        for_lanes(evaluate, (slopes[j],))
                 if blas:
-                    np.dot(pull.T, slopes, force)
+                    np.dot(pull, slopes, force)
                 else:
                     for c in range(d):
-                        _add_rows(pull[first:last, c], slopes, force[c])
+                        _add_rows(pull[c, first:last], slopes, force[c])
                 if radial:  # the gradient is g'(a) (θ - x)
                     _add_rows(weight[k, first:last], slopes, total)
             if radial:

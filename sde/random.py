@@ -8,7 +8,6 @@ are.
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,10 +22,6 @@ STREAMS = {"noise": 0, "initial": 1, "sample": 2}
 #: Largest counts that fit the counter: particles 2^64, steps 2^48, draws a particle and step 2^16.
 MAX_STEPS = 2**48
 MAX_DRAWS = 2**16
-
-#: Rows that are filled before the threads are worth waking, and the parts in which more are.
-FEW = 4096
-PARTS = 64
 
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
@@ -166,31 +161,17 @@ _derive_key = _make_derive_key()
 def _make_fill_uniforms() -> Any:
     digest = SOURCE_DIGEST
 
-    @compiled(cache=True, parallel=True)
+    @compiled(cache=True)
     def fill_uniforms(keys: Any, first: int, out: Any) -> None:
         _ = digest
-        replicates, n, _dim = out.shape
-        if replicates * n <= FEW:
-            for r in range(replicates):
-                _fill_rows(keys[r], first, out[r], 0, n)
-        elif replicates > 1:
-            for r in numba.prange(replicates):
-                _fill_rows(keys[r], first, out[r], 0, n)
-        else:
-            for part in numba.prange(PARTS):
-                _fill_rows(keys[0], first, out[0], part * n // PARTS, (part + 1) * n // PARTS)
+        replicates, n, dim = out.shape
+        for r in range(replicates):
+            for c in range(dim):  # one column after the other, so that the loop vectorises
+                for i in range(n):
+                    a, _b = draw(keys[r], np.uint64(first + i), np.uint64(0), np.uint64(c))
+                    out[r, i, c] = open_unit(a)
 
     return fill_uniforms
-
-
-@compiled()
-def _fill_rows(key: Any, first: int, out: Any, begin: int, end: int) -> None:
-    """Fill rows `begin` to `end`, one column after the other so that the loop vectorises."""
-    rows, start = out[begin:end], np.uint64(first + begin)
-    for c in range(rows.shape[1]):
-        for i in range(rows.shape[0]):
-            a, _ = draw(key, start + np.uint64(i), np.uint64(0), np.uint64(c))
-            rows[i, c] = open_unit(a)
 
 
 _fill_uniforms = _make_fill_uniforms()

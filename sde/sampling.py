@@ -22,6 +22,7 @@ from sde.intrinsics import from_bits, to_bits
 from sde.lanes import HALF, WIDTH, for_half, for_lanes, store
 from sde.lookup import CELLS, OCTAVES, TERMS, cell_of, evaluate_cells
 from sde.native import (
+    PARALLEL,
     SOURCE_DIGEST,
     BlockFunction,
     block_function,
@@ -52,6 +53,9 @@ KINDS = ("I", "II", "III")
 
 #: Numbers of scratch space that a sampler is handed: two rows of values and one of cells.
 SCRATCH = 3 * WIDTH
+
+#: Parts in which an array of noise is filled: enough to balance many threads.
+PARTS = 64
 
 #: Numbers of the law at the head of a sampler's parameters; a table of quantiles follows.
 PARAMETERS = 5
@@ -343,11 +347,11 @@ def _fill_blocks(draws: Draws, blocks: tuple[int, int], substeps: int, out: Any)
 def _make_fill() -> Any:
     digest = SOURCE_DIGEST
 
-    @compiled(cache=True, parallel=True)
+    @compiled(cache=True, parallel=PARALLEL)
     def fill(draws: Draws, substeps: int, out: Any) -> None:
         _ = digest
         blocks = (out.shape[1] + WIDTH - 1) // WIDTH
-        parts = min(random.PARTS, blocks)
+        parts = min(PARTS, blocks)
         for part in numba.prange(parts):
             bounds = (part * blocks // parts, (part + 1) * blocks // parts)
             _fill_blocks(draws, bounds, substeps, out)

@@ -255,9 +255,7 @@ def run(
         failed = kernels.advance(
             system.pieces,
             draws,
-            grid.dt,
-            grid.substeps,
-            slopes is not None,
+            kernels.Task(grid.dt, grid.substeps, moving=True, interacting=slopes is not None),
             (step, stop),
             theta,
             mean_field,
