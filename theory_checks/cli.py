@@ -136,11 +136,15 @@ def write_report(
 def _find(names: list[str]) -> "list[Claim]":
     """Return the claims of the given names, or stop with a usage error."""
     from theory_checks.claims import find
+    from theory_checks.plugins import PluginError
 
     try:
         return find(names)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="CLAIM") from error
+    except PluginError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1) from error
 
 
 def _checked_seed(seed: int) -> int:
