@@ -16,12 +16,14 @@ from theory_checks.statistics.intervals import (
     ratio_interval,
 )
 from theory_checks.statistics.order import Order
-from theory_checks.statistics.slopes import convergence_order
+from theory_checks.statistics.slopes import Drop, Limit, convergence_order
 from theory_checks.statistics.tails import hill_index, tail_constant, tail_index
 
 __all__ = [
     "Boundedness",
+    "Drop",
     "Interval",
+    "Limit",
     "Order",
     "convergence_order",
     "hill_index",

@@ -20,7 +20,7 @@ from theory_checks.statistics.replicates import (
 )
 from theory_checks.validation import one_of, real, vector, whole
 
-__all__ = ["convergence_order"]
+__all__ = ["Drop", "Limit", "convergence_order"]
 
 Array = NDArray[np.float64]
 Drop = Literal["none", "drift"]
