@@ -23,6 +23,7 @@ from theory_checks.statistics import (
     median_interval,
     proportion_interval,
     quantile_interval,
+    quotient_interval,
     ratio_interval,
     tail_constant,
     tail_index,
@@ -48,10 +49,17 @@ def pareto(rng, size, alpha=1.5):
     [
         (lambda rng: mean_interval(rng.normal(3, 2, 10), 0.95), 3.0),
         (lambda rng: ratio_interval(rng.normal(3, 2, 10), 4.0, 0.95), 0.75),
+        (
+            lambda rng: quotient_interval(
+                mean_interval(rng.normal(30, 2, 50), 0.95),
+                mean_interval(rng.normal(10, 1, 50), 0.95),
+            ),
+            3.0,
+        ),
         (lambda rng: tail_index(pareto(rng, 200), 2.0, 0.95), 1.5),
         (lambda rng: hill_index(pareto(rng, 200), 50, 0.95), 1.5),
     ],
-    ids=["mean", "ratio", "tail index", "hill"],
+    ids=["mean", "ratio", "quotient", "tail index", "hill"],
 )
 def test_exact_intervals_cover_at_their_level(interval_of, truth):
     low, high = stats.binom.ppf([5e-5, 1 - 5e-5], REPEATS, 0.95)
@@ -286,6 +294,16 @@ def test_the_order_statistics_are_the_closest_that_cover():
         (lambda: mean_interval(["a", "b"]), TypeError, "need real numbers"),
         (lambda: mean_interval([1.0, 2.0], 99), ValueError, "need level < 1"),
         (lambda: quantile_interval([1.0], 1.0), ValueError, "need q < 1"),
+        (
+            lambda: quotient_interval(Interval(1, 1, 1, 0.9), Interval(1, 1, 1, 0.8)),
+            ValueError,
+            "of one level",
+        ),
+        (
+            lambda: quotient_interval(Interval(1, 1, 1, 0.9), Interval(1, 0, 2, 0.9)),
+            ValueError,
+            "need low end of bottom > 0",
+        ),
         (lambda: proportion_interval(3, 2), ValueError, "need successes <= trials"),
         (lambda: proportion_interval(1.5, 2), TypeError, "need a whole number"),
         (lambda: proportion_interval(0, 0), ValueError, "need trials >= 1"),

@@ -42,6 +42,7 @@ from theory_checks.statistics.intervals import (
     median_interval,
     proportion_interval,
     quantile_interval,
+    quotient_interval,
     ratio_interval,
 )
 from theory_checks.statistics.order import Order
@@ -61,6 +62,7 @@ __all__ = [
     "median_interval",
     "proportion_interval",
     "quantile_interval",
+    "quotient_interval",
     "ratio_interval",
     "tail_constant",
     "tail_index",
