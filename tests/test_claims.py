@@ -24,7 +24,7 @@ def test_a_claim_says_what_it_is_about(claim):
 
 def test_gaussian_noise_does_not_compress():
     # False-failure rate: below 1e-3 by the normal law, as over seeds 0 to 5 each of its 99 %
-    # intervals ended at least 4.3 standard errors inside its region. The mutants below break a
+    # intervals ended at least 4 standard errors inside its region. The mutants below break a
     # number by far more than an interval: they fail only if a check no longer looks.
     assert verdict("proposition-A.1") == "fails as printed"
 
