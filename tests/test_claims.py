@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-import sde
 from theory_checks.claim import Settings
 from theory_checks.claims import CLAIMS
+from theory_checks.mutants import MUTANTS
 from theory_checks.verdict import decide
 
 
@@ -24,28 +24,22 @@ def test_a_claim_says_what_it_is_about(claim):
 
 def test_gaussian_noise_does_not_compress():
     # False-failure rate: below 1e-3 by the normal law, as over seeds 0 to 5 each of its 99 %
-    # intervals ended at least 4.3 standard errors inside its region. The three tests below break a
-    # number by far more than an interval, and fail only if a check no longer looks.
+    # intervals ended at least 4 standard errors inside its region. The mutants below break a
+    # number by far more than an interval: they fail only if a check no longer looks.
     assert verdict("proposition-A.1") == "fails as printed"
 
 
-def test_a_wrong_tail_constant_is_noticed(monkeypatch):
-    right = sde.StableNoise.tail_constant
-    monkeypatch.setattr(
-        sde.StableNoise, "tail_constant", lambda noise, dim: 1.2 * right(noise, dim)
-    )
-    assert verdict("theorem-4.3") == "inconclusive"
-
-
-def test_a_wrong_law_of_the_error_is_noticed(monkeypatch):
-    right = sde.CompressionLaw.median
-    monkeypatch.setattr(sde.CompressionLaw, "median", lambda law, n: 1.4 * right(law, n))
-    assert verdict("theorem-3.1") == "inconclusive"
-
-
-def test_an_error_that_does_not_fall_with_the_step_is_noticed(monkeypatch):
-    right = sde.euler_error
-    monkeypatch.setattr(
-        sde, "euler_error", lambda *systems, **options: 1 + right(*systems, **options)
-    )
-    assert verdict("theorem-4.1") == "inconclusive"
+# One mutant for each claim; `theory-checks calibrate` runs all of them, for many seeds.
+@pytest.mark.parametrize(
+    ("name", "mutant"),
+    [
+        ("theorem-3.1", "compression-law"),
+        ("theorem-4.1", "euler-error"),
+        ("theorem-4.2", "sigma"),
+        ("theorem-4.3", "tail-constant-high"),
+    ],
+)
+def test_a_mistake_is_noticed(name, mutant):
+    assert name in MUTANTS[mutant].claims
+    with MUTANTS[mutant].active():
+        assert verdict(name) == "inconclusive"

@@ -18,10 +18,12 @@ from theory_checks.statistics import (
     Interval,
     convergence_order,
     hill_index,
+    is_bounded,
     mean_interval,
     median_interval,
     proportion_interval,
     quantile_interval,
+    quotient_interval,
     ratio_interval,
     tail_constant,
     tail_index,
@@ -47,10 +49,17 @@ def pareto(rng, size, alpha=1.5):
     [
         (lambda rng: mean_interval(rng.normal(3, 2, 10), 0.95), 3.0),
         (lambda rng: ratio_interval(rng.normal(3, 2, 10), 4.0, 0.95), 0.75),
+        (
+            lambda rng: quotient_interval(
+                mean_interval(rng.normal(30, 2, 50), 0.95),
+                mean_interval(rng.normal(10, 1, 50), 0.95),
+            ),
+            3.0,
+        ),
         (lambda rng: tail_index(pareto(rng, 200), 2.0, 0.95), 1.5),
         (lambda rng: hill_index(pareto(rng, 200), 50, 0.95), 1.5),
     ],
-    ids=["mean", "ratio", "tail index", "hill"],
+    ids=["mean", "ratio", "quotient", "tail index", "hill"],
 )
 def test_exact_intervals_cover_at_their_level(interval_of, truth):
     low, high = stats.binom.ppf([5e-5, 1 - 5e-5], REPEATS, 0.95)
@@ -155,6 +164,76 @@ def test_values_outside_the_asymptotic_regime_are_dropped(values, power, limit, 
     assert order.low < power < order.high
 
 
+def test_the_drift_that_is_left_is_reported():
+    """The drift is the first local slope minus the slope of the others, at the far end."""
+    values, logs = 2.0 ** np.arange(5), np.array([0.0, -0.9, -1.4, -1.9, -2.4]) * log(2)
+    bent = convergence_order(values, np.tile(np.exp(logs), (8, 1)))
+    assert_allclose(bent.drift.estimate, -0.4, rtol=1e-12)
+    assert bent.dropped == ()
+    assert "the fit is still bent" in bent.diagnosis()
+    cut = convergence_order(values, np.tile(np.exp(logs), (8, 1)), drop="drift")
+    assert cut.dropped == (1.0,)
+    assert "dropped: 1" in cut.diagnosis()
+    assert_allclose(cut.drift.estimate, 0.0, atol=1e-12)
+    assert convergence_order([1, 2], np.tile([2.0, 1.0], (8, 1))).drift is None
+
+
+def test_the_share_of_the_floor_is_that_of_the_smallest_kept_error():
+    errors = np.tile([2.0, 1.0, 0.5, 0.25], (8, 1))
+    order = convergence_order([8, 4, 2, 1], errors, floor=[0.1, 0.01, 0.01, 0.01])
+    assert_allclose(order.floor_share, 0.05)
+    assert "noise floor: at most 5 %" in order.diagnosis()
+    assert "noise floor" not in convergence_order([8, 4, 2, 1], errors).diagnosis()
+
+
+WIDTHS = 4 ** np.arange(2, 8)
+
+
+def gamma_errors(power, *, replicates=400, seed=0, values=WIDTHS):
+    rng = np.random.default_rng(seed)
+    return values, rng.gamma(4.0, 0.25, (replicates, len(values))) * values**power
+
+
+# Growth 0.2 and decay to a limit are 10 and more standard errors (0.01) from the slack: false
+# failures below 1e-20.
+@pytest.mark.parametrize(
+    ("power", "bound", "verdict"),
+    [(0.0, 0, "bounded"), (-0.3, 0, "bounded"), (0.2, 0, "unbounded"), (-0.3, -0.5, "unbounded")],
+)
+def test_growth_over_a_bound_is_seen(power, bound, verdict):
+    values, errors = gamma_errors(power)
+    found = is_bounded(values, errors, bound=values.astype(float) ** bound)
+    assert found.verdict == verdict
+    assert bool(found) == (verdict == "bounded")
+    assert found.growth.low < power - bound < found.growth.high
+    columns = is_bounded(values, list(errors.T), bound=values.astype(float) ** bound)
+    assert columns.verdict == verdict
+
+
+def test_steps_go_to_zero():
+    steps, errors = gamma_errors(-0.2, values=4.0 ** -np.arange(6))
+    found = is_bounded(steps, errors, limit="zero")
+    assert found.verdict == "unbounded"
+    assert found.growth.low < 0.2 < found.growth.high
+    assert is_bounded(steps, errors, limit="infinity").verdict == "bounded"
+
+
+def test_too_few_replicates_leave_growth_undecided():
+    values, errors = gamma_errors(0.05, replicates=16)
+    found = is_bounded(values, errors)
+    assert found.verdict == "undecided"
+    assert not found
+
+
+def test_an_approach_to_a_bound_is_judged_by_its_end():
+    """1 - 2/n is bounded, though its slope over all values exceeds the slack."""
+    values = 4 ** np.arange(1, 8)
+    errors = np.tile(1 - 2 / values, (8, 1))
+    assert convergence_order(values, errors).estimate > 0.05
+    assert is_bounded(values, errors).verdict == "bounded"
+    assert_allclose(is_bounded(values, 3 * errors).largest.estimate, 3 * (1 - 2 / values[-1]))
+
+
 def test_at_least_four_values_are_kept():
     values = 2.0 ** -np.arange(6)
     errors = np.exp(np.tile(np.log(values) ** 2, (8, 1)))
@@ -215,6 +294,16 @@ def test_the_order_statistics_are_the_closest_that_cover():
         (lambda: mean_interval(["a", "b"]), TypeError, "need real numbers"),
         (lambda: mean_interval([1.0, 2.0], 99), ValueError, "need level < 1"),
         (lambda: quantile_interval([1.0], 1.0), ValueError, "need q < 1"),
+        (
+            lambda: quotient_interval(Interval(1, 1, 1, 0.9), Interval(1, 1, 1, 0.8)),
+            ValueError,
+            "of one level",
+        ),
+        (
+            lambda: quotient_interval(Interval(1, 1, 1, 0.9), Interval(1, 0, 2, 0.9)),
+            ValueError,
+            "need low end of bottom > 0",
+        ),
         (lambda: proportion_interval(3, 2), ValueError, "need successes <= trials"),
         (lambda: proportion_interval(1.5, 2), TypeError, "need a whole number"),
         (lambda: proportion_interval(0, 0), ValueError, "need trials >= 1"),
@@ -225,6 +314,11 @@ def test_the_order_statistics_are_the_closest_that_cover():
         (lambda: hill_index([0.0, -1.0, 2.0], 2), ValueError, "largest samples positive"),
         (lambda: hill_index([1.0, 1.0, 1.0], 2), ValueError, "differ in the tail"),
         (lambda: tail_constant([1.0], -1.0, 1.0), ValueError, "need alpha > 0"),
+        (lambda: is_bounded([1, 2], np.ones((8, 2))), ValueError, "at least 3 values"),
+        (lambda: is_bounded([1, 2, 3], GOOD, slack=0.0), ValueError, "need slack > 0"),
+        (lambda: is_bounded([1, 2, 3], GOOD, bound=[1.0, 2.0]), ValueError, "or 3 of them"),
+        (lambda: is_bounded([1, 2, 3], GOOD, bound=0.0), ValueError, "need one bound > 0"),
+        (lambda: is_bounded([1, 2, 3], "abc"), TypeError, "need errors as an array"),
         (lambda: Interval(1.0, 2.0, 3.0, 0.9), ValueError, "need low <= estimate <= high"),
         (lambda: Interval(np.nan, 2.0, 3.0, 0.9), ValueError, "got NaN"),
     ],

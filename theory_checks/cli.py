@@ -117,6 +117,52 @@ def run(
     _conclude(report, out)
 
 
+@app.command()
+def calibrate(
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, each of all simulations.")],
+    claims: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CLAIM", help="A claim; may be repeated. All by default."),
+    ] = None,
+    mutants: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MUTANT", help="A mutant, or none; may be repeated. All by default."),
+    ] = None,
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder for the records and tables; a calibration is continued there."),
+    ] = Path("calibration"),
+    first_seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+) -> None:
+    """
+    Check claims for many seeds, as they are and with deliberate mistakes, in the quick profile.
+
+    Says how often each verdict is the one on record, how often the intervals cover, and how often
+    each mistake is noticed. Every finished check is kept: the same command continues a calibration
+    that was stopped. The exit status is 0 when every target is met, 1 when some is not, and 2 when
+    the command is not valid.
+    """
+    chosen = _find(claims or [])
+    from theory_checks.calibration import RecordsError
+    from theory_checks.calibration import calibrate as run_calibration
+    from theory_checks.mutants import MUTANTS, find_mutants
+    from theory_checks.runner import FolderError
+
+    try:
+        altered = find_mutants([] if mutants == ["none"] else mutants or MUTANTS)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--mutants") from error
+    first, _ = _checked_seed(first_seed), _checked_seed(first_seed + seeds - 1)
+    try:
+        found = run_calibration(chosen, altered, range(first, first + seeds), out)
+    except (FolderError, RecordsError) as error:
+        raise typer.BadParameter(str(error), param_hint="--out") from error
+    typer.echo(f"Tables: {out / 'calibration.md'}")
+    if not found.met:
+        raise typer.Exit(1)
+    typer.echo("Every target is met.")
+
+
 @app.command("report")
 def write_report(
     folder: Annotated[
@@ -136,11 +182,15 @@ def write_report(
 def _find(names: list[str]) -> "list[Claim]":
     """Return the claims of the given names, or stop with a usage error."""
     from theory_checks.claims import find
+    from theory_checks.plugins import PluginError
 
     try:
         return find(names)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="CLAIM") from error
+    except PluginError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1) from error
 
 
 def _checked_seed(seed: int) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 from sde import MeanFieldNetwork
 
-__all__ = ["circle_network", "trigonometric_network"]
+__all__ = ["circle_network", "symmetric_network", "trigonometric_network"]
 
 
 def circle_network(*, m: int = 8, radius: float = 1.0, amplitude: float = 1.0) -> MeanFieldNetwork:
@@ -40,3 +40,17 @@ def trigonometric_network() -> MeanFieldNetwork:
     1
     """
     return MeanFieldNetwork([[1.0], [2.0], [3.0]], [1.0, -1.0, 1.0], feature="sine")
+
+
+def symmetric_network() -> MeanFieldNetwork:
+    """Return a sine network in the plane whose limit (5) has no drift, by symmetry.
+
+    The features are odd and so is the derivative of the loss at target 0: from a symmetric law of
+    the initial states, the mean field of the limit stays zero.
+
+    Examples
+    --------
+    >>> symmetric_network().bound > 0
+    True
+    """
+    return MeanFieldNetwork(np.eye(2), [0.0, 0.0], feature="sine", loss="pseudo_huber")

@@ -83,7 +83,7 @@ def run(
     if not claims:
         raise ValueError("need at least one claim, got none")
     Settings(profile, seed, lambda *_: None)  # refuses a bad profile or seed
-    folder = _prepare(Path(out))
+    folder = prepare_folder(Path(out))
     console = console or default_console()
     found = _continued(Report(version(), int(seed), profile, ()), claims, folder, console)
     save(found, folder)
@@ -144,8 +144,16 @@ def version() -> str:
         return "not installed"
 
 
-def _prepare(folder: Path) -> Path:
-    """Make the folder where it is missing, and refuse one that cannot be written to."""
+def prepare_folder(folder: Path) -> Path:
+    """
+    Make the folder where it is missing, and refuse one that cannot be written to.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as out:
+    ...     prepare_folder(Path(out) / "new").is_dir()
+    True
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -8,6 +8,7 @@ import theory_checks.claims.theorem_4_1 as theorem_4_1
 import theory_checks.claims.theorem_4_2 as theorem_4_2
 import theory_checks.claims.theorem_4_3 as theorem_4_3
 from theory_checks.claim import Claim, find_claims
+from theory_checks.plugins import installed_claims
 
 __all__ = ["CLAIMS", "find"]
 
@@ -20,14 +21,22 @@ def find(names: Iterable[str]) -> list[Claim]:
     """
     Return the claims of the given names, each once, or all of them when there is no name.
 
+    Claims of installed packages (see `theory_checks.plugins`) come after those of the paper; the
+    packages are imported only when a name is not one of the paper's, or there is none.
+
     Raises
     ------
     ValueError
         If a name is not known; the nearest known one is suggested.
+    PluginError
+        If the claims of an installed package cannot be used.
 
     Examples
     --------
     >>> find(["theorem-4.2"])[0].id
     'theorem-4.2'
     """
-    return find_claims(names, CLAIMS)
+    wanted = list(names)
+    if wanted and CLAIMS.keys() >= set(wanted):
+        return find_claims(wanted, CLAIMS)
+    return find_claims(wanted, {**CLAIMS, **installed_claims(taken=CLAIMS)})

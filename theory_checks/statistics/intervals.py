@@ -15,6 +15,7 @@ __all__ = [
     "median_interval",
     "proportion_interval",
     "quantile_interval",
+    "quotient_interval",
     "ratio_interval",
 ]
 
@@ -205,3 +206,31 @@ def ratio_interval(samples: ArrayLike, bound: float, level: float = 0.99) -> Int
     0.5
     """
     return mean_interval(samples, level).times(1 / real("bound", bound, above=0))
+
+
+def quotient_interval(top: Interval, bottom: Interval) -> Interval:
+    """
+    Return the quotient of two independent positive estimates, with the errors of both.
+
+    Parameters
+    ----------
+    top, bottom : Interval
+        Of the same level, symmetric and with half-widths well below their estimates.
+
+    Notes
+    -----
+    The relative half-widths add in squares (the delta method for Gaussian errors).
+
+    Examples
+    --------
+    >>> found = quotient_interval(Interval(3.0, 2.91, 3.09, 0.99), Interval(2.0, 1.92, 2.08, 0.99))
+    >>> found.estimate, round(found.low, 3), round(found.high, 3)
+    (1.5, 1.425, 1.575)
+    """
+    if top.level != bottom.level:
+        raise ValueError(f"need intervals of one level, got {top.level} and {bottom.level}")
+    for name, interval in (("top", top), ("bottom", bottom)):
+        real(f"low end of {name}", interval.low, above=0)
+    relative = sqrt(sum(((i.high - i.low) / 2 / i.estimate) ** 2 for i in (top, bottom)))
+    quotient = top.estimate / bottom.estimate
+    return Interval(quotient, quotient * (1 - relative), quotient * (1 + relative), top.level)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from theory_checks.statistics.intervals import Interval
+from theory_checks.statistics.order import Order
 from theory_checks.statistics.replicates import (
     Statistic,
     intervals_by_value,
@@ -19,64 +20,13 @@ from theory_checks.statistics.replicates import (
 )
 from theory_checks.validation import one_of, real, vector, whole
 
-__all__ = ["Order", "convergence_order"]
+__all__ = ["Drop", "Limit", "convergence_order"]
 
 Array = NDArray[np.float64]
 Drop = Literal["none", "drift"]
 Limit = Literal["zero", "infinity"]
 
 MIN_LEVELS_KEPT = 4  # two degrees of freedom left to see a curvature
-
-
-@dataclass(frozen=True)
-class Order(Interval):
-    """
-    Slope of log error against log value, with what is needed to draw the fit.
-
-    Parameters
-    ----------
-    estimate, low, high, level : float
-        Slope and its interval, which includes the floor bias.
-    intercept : float
-        Fitted log error where the value is 1.
-    values : tuple of float
-        The values, in the order given.
-    statistics : tuple of Interval
-        Mean or median error at each value, with its own interval.
-    kept : tuple of bool
-        Which values entered the fit.
-    local_slopes : tuple of float
-        Slopes between consecutive values, in increasing order of the values.
-    floor_bias : float
-        By how much the noise floor of the reference widens each side of the interval.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> errors = np.random.default_rng(0).gamma(4.0, size=(64, 1)) * np.array([4.0, 2.0, 1.0])
-    >>> order = convergence_order([0.4, 0.2, 0.1], errors)
-    >>> order.line([1.0])[0] == np.exp(order.intercept)
-    np.True_
-    """
-
-    intercept: float
-    values: tuple[float, ...]
-    statistics: tuple[Interval, ...]
-    kept: tuple[bool, ...]
-    local_slopes: tuple[float, ...]
-    floor_bias: float
-
-    def line(self, values: ArrayLike) -> Array:
-        """
-        Return the fitted error at each of the values.
-
-        Examples
-        --------
-        >>> order = Order(1.0, 1.0, 1.0, 0.99, 0.0, (1.0,), (), (True,), (), 0.0)
-        >>> order.line([2.0, 4.0]).round(12).tolist()
-        [2.0, 4.0]
-        """
-        return np.exp(self.intercept + self.estimate * np.log(vector("values", values)))
 
 
 def convergence_order(
@@ -169,8 +119,10 @@ def convergence_order(
     floors = _floors(floor, x.size)
     replicates = np.log(resample(samples, paired, statistic, resamples, rng))
     fit = _Fit(x, logs, replicates, level, min(column.size for column in samples))
-    kept = fit.keep(limit) if drop == "drift" else np.ones(x.size, dtype=bool)
-    return _order(array, fit, kept, floors, intervals_by_value(samples, statistic, level))
+    far_first = fit.far_first(limit)
+    dropped = fit.count_drifting(far_first) if drop == "drift" else 0
+    intervals = intervals_by_value(samples, statistic, level)
+    return _order(array, fit, far_first, dropped, floors, intervals)
 
 
 @dataclass(frozen=True)
@@ -189,21 +141,28 @@ class _Fit:
         factor = float(stats.t.ppf((1 + self.level) / 2, self.replicates - 1))
         return factor * spread * sqrt(self.replicates / (self.replicates - 1))
 
-    def keep(self, limit: Limit | None) -> NDArray[np.bool_]:
-        """Return which values are in the asymptotic regime, by the rule of "drift"."""
+    def far_first(self, limit: Limit | None) -> NDArray[np.intp]:
+        """Return the indices of the values, from the farthest from the limit to the nearest."""
         if limit is None:
             limit = "zero" if _slope_coefficients(self.x) @ self.logs > 0 else "infinity"
         order = np.argsort(self.x)
-        far_first = order[::-1] if limit == "zero" else order
+        return order[::-1] if limit == "zero" else order
+
+    def count_drifting(self, far_first: NDArray[np.intp]) -> int:
+        """Return how many of the farthest values the rule of "drift" drops."""
         dropped = 0
         while self.x.size - dropped > MIN_LEVELS_KEPT:
-            drift = self._drift(far_first[dropped:])
-            if abs(drift @ self.logs) <= self.half_width(drift):
+            drift = self.drift(far_first[dropped:])
+            if drift.low <= 0 <= drift.high:
                 break
             dropped += 1
-        kept = np.ones(self.x.size, dtype=bool)
-        kept[far_first[:dropped]] = False
-        return kept
+        return dropped
+
+    def drift(self, far_first: NDArray[np.intp]) -> Interval:
+        """Return the first local slope minus the slope of the other values, with its interval."""
+        coefficients = self._drift(far_first)
+        estimate, half = float(coefficients @ self.logs), self.half_width(coefficients)
+        return Interval(estimate, estimate - half, estimate + half, self.level)
 
     def _drift(self, indices: NDArray[np.intp]) -> Array:
         """Return the coefficients of the first local slope minus the slope of the other values."""
@@ -216,15 +175,19 @@ class _Fit:
 def _order(
     values: Array,
     fit: _Fit,
-    kept: NDArray[np.bool_],
+    far_first: NDArray[np.intp],
+    dropped: int,
     floors: Array,
     intervals: tuple[Interval, ...],
 ) -> Order:
-    """Return the fit over the values that are kept."""
+    """Return the fit without the `dropped` farthest values."""
+    kept = np.ones(fit.x.size, dtype=bool)
+    kept[far_first[:dropped]] = False
     coefficients = np.zeros(fit.x.size)
     coefficients[kept] = _slope_coefficients(fit.x[kept])
     slope = float(coefficients @ fit.logs)
-    bias = _floor_bias(coefficients, floors / np.exp(fit.logs))
+    shares = floors / np.exp(fit.logs)
+    bias = _floor_bias(coefficients, shares)
     half = fit.half_width(coefficients) + bias
     ascending = np.argsort(fit.x)
     return Order(
@@ -238,6 +201,8 @@ def _order(
         kept=tuple(bool(keep) for keep in kept),
         local_slopes=tuple((np.diff(fit.logs[ascending]) / np.diff(fit.x[ascending])).tolist()),
         floor_bias=bias,
+        floor_share=float(shares[kept].max()),
+        drift=fit.drift(far_first[dropped:]) if kept.sum() > 2 else None,
     )
 
 
