@@ -4,7 +4,9 @@ import re
 
 __all__ = ["number", "paper_order", "place"]
 
-PATTERN = re.compile(r"(theorem|proposition|lemma|section|equation)-(\d+|[A-Z])(?:\.(\d+))?(?:-.+)?")
+PATTERN = re.compile(
+    r"(theorem|proposition|lemma|section|equation)-(\d+|[A-Z])(?:\.(\d+))?(?:-.+)?"
+)
 
 
 def number(identifier: str) -> str:

@@ -15,8 +15,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 DESCRIPTION = ".//{http://purl.org/dc/elements/1.1/}description"
 LINK = "{http://www.w3.org/1999/xlink}href"
 # What a drawing needs; anything else (scripts, styles for the whole page, links) is left out.
-ELEMENTS = frozenset("g defs clipPath path rect use text tspan".split())
-ATTRIBUTES = frozenset("d x y width height transform style clip-path".split())
+ELEMENTS = frozenset(["g", "defs", "clipPath", "path", "rect", "use", "text", "tspan"])
+ATTRIBUTES = frozenset(["d", "x", "y", "width", "height", "transform", "style", "clip-path"])
 COLOURS = {
     **{tone.light.lower(): f"var(--{name})" for name, tone in PALETTE.items()},
     "#000000": "currentColor",
@@ -101,11 +101,10 @@ def _attributes(element: ElementTree.Element, prefix: str, targets: set[str]) ->
 
 
 def _style(style: str) -> str:
-    """Return a style with the page's colours and font."""
-    kept = [rule for rule in style.split("; ") if not rule.startswith("font-family")]
-    return re.sub(
-        r"#[0-9a-f]{6}", lambda match: COLOURS.get(match[0], match[0]), "; ".join(kept)
-    ).replace("url(", "")
+    """Return a style with the page's colours and font, and without anything to load."""
+    rules = [rule.strip() for rule in style.split(";")]
+    kept = [rule for rule in rules if not rule.startswith("font-family") and "url(" not in rule]
+    return re.sub(r"#[0-9a-f]{6}", lambda match: COLOURS.get(match[0], match[0]), "; ".join(kept))
 
 
 def gauge(quantity: Quantity) -> Markup:
