@@ -6,6 +6,7 @@ import json
 import re
 from base64 import b64encode
 from html.parser import HTMLParser
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -93,7 +94,7 @@ def test_the_page_has_landmarks_a_language_and_headings_in_order(text, page):
         assert len([e for e in page.all(landmark) if "svg" not in [w.tag for w in e.within]]) == 1
     levels = [int(e.tag[1]) for e in page.elements if re.fullmatch(r"h\d", e.tag)]
     assert levels[0] == 1
-    assert all(b <= a + 1 for a, b in zip(levels, levels[1:], strict=False))
+    assert all(b <= a + 1 for a, b in pairwise(levels))
     assert page.all("a")[0].attributes == {"class": "skip", "href": "#verdicts"}
 
 
@@ -279,7 +280,7 @@ def test_a_gauge_shades_the_region_and_marks_the_interval():
     assert 'class="gauge outside"' in drawn
 
 
-def test_the_closest_call_is_outside_where_one_is(tmp_path):
+def test_the_closest_call_is_outside_where_one_is():
     inside = Quantity("far", 0.0, -0.1, 0.1, 5.0, "<=", role="printed")
     outside = Quantity("out", 1.0, 0.9, 1.1, 0.0, "<=", role="printed")
     law = Quantity("law", 1.0, 0.0, 2.0, 1.0, "=", tolerance=0.1)

@@ -123,7 +123,7 @@ def write_report(
         Path, typer.Argument(metavar="DIR", help="Folder of a run, with its results.json.")
     ],
 ) -> None:
-    """Write report.html again, one page that needs no network, from results.json and the figures."""
+    """Write report.html again, from results.json and the figures: one page for any browser."""
     from theory_checks.report import ResultsError, write
 
     try:

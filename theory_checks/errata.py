@@ -69,8 +69,8 @@ FALSE = (
         "The noise adds a term of order n^(-2) to the bound of the least mean squared gradient.",
         "The descent inequality for the risk contains the noise of all n units; the proof bounds "
         "that of one. A counterexample: features 0.3 sin θ of one datum, logistic loss, all units "
-        "started at 0, α = 1.5, σ = 1, η = 0.5, γ = 0.1, K = 2000. The gradient exceeds the printed "
-        "bound from n of about 1000 on, by a factor that grows like n.",
+        "started at 0, α = 1.5, σ = 1, η = 0.5, γ = 0.1, K = 2000. The gradient exceeds the "
+        "printed bound from n of about 1000 on, by a factor that grows like n.",
         "The second term is of order n^(-1). The last sentence then needs a step η above "
         "n^{α/(γ+1-α)+ε}, not n^{2α/(γ+1-α)+ε}, for the bound to vanish.",
         "proposition-B.1",
@@ -80,10 +80,11 @@ FALSE = (
         "Lemma C.1, last line",
         "The drift is Lipschitz in each of the n particles of the empirical measure, with "
         "constant B/n.",
-        "The drift is Lipschitz with constant B in the mean of h, and h has slopes up to B: the proof "
-        "loses one of the two factors. For features c tanh(θ) of one datum and the logistic loss "
-        "the derivative reaches c²/(4n), while the least B of Assumption 1 is 4.43 c: the printed "
-        "constant is too small for every c > 17.8, and at c = 40 less than half of what is needed.",
+        "The drift is Lipschitz with constant B in the mean of h, and h has slopes up to B: the "
+        "proof loses one of the two factors. For features c tanh(θ) of one datum and the logistic "
+        "loss the derivative reaches c²/(4n), while the least B of Assumption 1 is 4.43 c: the "
+        "printed constant is too small for every c > 17.8, at c = 40 less than half of what is "
+        "needed.",
         "The constant is B²/n. The first inequality and the bound ‖b‖ ≤ B are right.",
         "lemma-C.1",
         false=True,

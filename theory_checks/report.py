@@ -1,4 +1,4 @@
-"""The report of a run: one page, made from its `results.json` and figures, that needs no network."""
+"""The report of a run: one page that needs no network, from `results.json` and the figures."""
 
 import re
 import shlex
@@ -177,7 +177,7 @@ def _tally(report: Report) -> list[tuple[Verdict, int]]:
 
 def closest_call(claim: ClaimResult) -> Quantity | None:
     """
-    Return the tested quantity of the printed statement that is nearest to deciding otherwise, if any.
+    Return the tested quantity of the printed statement that is nearest to the edge of its region.
 
     Distances between the ends of an interval and of its region are counted in widths of the
     interval, and are negative where the interval leaves the region.

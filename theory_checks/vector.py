@@ -47,9 +47,8 @@ def inline(svg: str, prefix: str) -> Markup:
     Examples
     --------
     >>> svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><title>T</title></svg>'
-    >>> print(inline(svg, "a"))  # doctest: +NORMALIZE_WHITESPACE
-    <svg viewBox="0 0 9 9" role="img" aria-labelledby="a-title" aria-describedby="a-description"><title
-    id="a-title">T</title><desc id="a-description" /></svg>
+    >>> print(inline(svg, "a"))  # doctest: +ELLIPSIS
+    <svg viewBox="0 0 9 9" role="img" ...><title id="a-title">T</title><desc .../></svg>
     """
     root = ElementTree.fromstring(svg)
     attributes = {"viewBox": root.get("viewBox", ""), "role": "img"}
@@ -134,8 +133,8 @@ def gauge(quantity: Quantity) -> Markup:
     (left, right), (low, high) = map(at, quantity.region), map(at, (quantity.low, quantity.high))
     return Markup(
         '<svg class="gauge {}" viewBox="0 0 {} {}" aria-hidden="true">'
-        '<rect x="{}" y="0.5" width="{}" height="{}"/><path d="M{} 7H{}"/><circle cx="{}" cy="7" r="3.5"/>'
-        "</svg>"
+        '<rect x="{}" y="0.5" width="{}" height="{}"/><path d="M{} 7H{}"/>'
+        '<circle cx="{}" cy="7" r="3.5"/></svg>'
     ).format(
         quantity.status,
         *(GAUGE_WIDTH, GAUGE_HEIGHT, left, round(right - left, 1), GAUGE_HEIGHT - 1),
