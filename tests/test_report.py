@@ -207,6 +207,64 @@ def test_text_is_escaped_everywhere(text, page):
     assert text.count("<script") == 1
 
 
+def test_what_a_results_file_says_is_escaped_too():
+    quantity = Quantity("slope", -0.5, -0.6, -0.45, -0.4, "<=", role="printed")
+    texts = (ATTACK,) * 4
+    found = ClaimResult(*texts, "holds", "holds", (quantity,), (), (), {}, 0.1, date=ATTACK)
+    text = report.render(report.Report(ATTACK, 0, ATTACK, (found,)), {})
+    assert text.count("<script") == 1
+    assert text.count("&lt;script&gt;") > 10
+    assert len(Page(text).all("script")) == 1
+
+
+CALIBRATION = {
+    "version": "0.1.0",
+    "profile": "quick",
+    "claims": [
+        {
+            "id": "lemma-C.2",
+            "recorded": "holds",
+            "seeds": 100,
+            "right": 98,
+            "coverages": [
+                {"covered": 96, "seeds": 100, "met": False},
+                {"covered": 99, "seeds": 100, "met": True},
+            ],
+            "met": False,
+        }
+    ],
+    "mutants": [
+        {
+            "name": "rate",
+            "description": "n^(-0.4) <script>",
+            "seeds": 100,
+            "caught": 99,
+            "by_claim": [["theorem-4.2", 100, 99], ["lemma-C.2", 100, 7]],
+            "met": True,
+        }
+    ],
+}
+
+
+def test_a_calibration_beside_the_results_is_the_appendix(tmp_path):
+    assert "calibration" not in written(tmp_path, claim("lemma-C.2"))
+    (tmp_path / "calibration.json").write_text(json.dumps(CALIBRATION))
+    page = Page(report.write(tmp_path).read_text())
+    words = " ".join(page.all("section", id="calibration")[0].text.split())
+    for part in (
+        "Lemma C.2holds98 of 1001 of 296 of 100✗ not met",
+        "rate n−0.4 <script>99 of 100Theorem 4.2: 99 of 100; Lemma C.2: 7 of 100✓ met",
+    ):
+        assert part in words
+
+
+def test_a_broken_calibration_is_refused(tmp_path):
+    written(tmp_path, claim("lemma-C.2"))
+    (tmp_path / "calibration.json").write_text('{"claims": [{}]}')
+    with pytest.raises(ResultsError, match="theory-checks calibrate"):
+        report.write(tmp_path)
+
+
 def test_tables_have_captions_and_heads_with_a_scope(page):
     for table in page.all("table"):
         assert page.within(table, "caption")[0].text.strip()

@@ -2,12 +2,15 @@
 
 import importlib.util
 import io
+import json
 import shutil
 
 import pytest
 from fake_claims import claim, false, hostile
 from rich.console import Console
+from test_report import CALIBRATION
 
+from theory_checks import report
 from theory_checks.runner import run
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -100,7 +103,8 @@ def address(tmp_path_factory):
         hostile("theorem-4.3", "<script>console.error('x')</script>_a_long_word_unbroken"),
     )
     run(claims, "quick", 3, folder, Console(file=io.StringIO()))
-    return (folder / "report.html").as_uri()
+    (folder / "calibration.json").write_text(json.dumps(CALIBRATION))
+    return report.write(folder).as_uri()
 
 
 @pytest.fixture

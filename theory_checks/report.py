@@ -15,6 +15,7 @@ from xml.etree.ElementTree import ParseError
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from theory_checks.appendix import Calibration, load_calibration
 from theory_checks.errata import ERRATA
 from theory_checks.mathematics import mathematics
 from theory_checks.numbering import number, paper_order, place
@@ -56,7 +57,8 @@ def write(folder: str | Path) -> Path:
     Raises
     ------
     ResultsError
-        If `results.json` or a figure that it names is missing or not valid.
+        If `results.json` or a figure that it names is missing or not valid, or if there is a
+        `calibration.json` that is not.
 
     Examples
     --------
@@ -70,11 +72,15 @@ def write(folder: str | Path) -> Path:
     report = load(folder)
     figures = {claim.id: _figures(claim, Path(folder)) for claim in report.claims}
     path = Path(folder) / REPORT_NAME
-    path.write_text(render(report, figures), encoding="utf-8")
+    path.write_text(render(report, figures, load_calibration(folder)), encoding="utf-8")
     return path
 
 
-def render(report: Report, figures: Mapping[str, Sequence[tuple[str, list[Markup]]]]) -> str:
+def render(
+    report: Report,
+    figures: Mapping[str, Sequence[tuple[str, list[Markup]]]],
+    calibration: Calibration | None = None,
+) -> str:
     """
     Return the page.
 
@@ -84,6 +90,8 @@ def render(report: Report, figures: Mapping[str, Sequence[tuple[str, list[Markup
         What a run found.
     figures : mapping
         For each claim's identifier its figures: a caption and the panels.
+    calibration : Calibration, optional
+        For the appendix.
 
     Examples
     --------
@@ -100,6 +108,7 @@ def render(report: Report, figures: Mapping[str, Sequence[tuple[str, list[Markup
             report=ordered,
             found={claim.id: claim for claim in report.claims},
             figures=figures,
+            calibration=calibration,
             tally=_tally(report),
             dates=sorted({claim.date for claim in report.claims} - {""}),
             errata=ERRATA,
