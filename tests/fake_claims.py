@@ -12,13 +12,19 @@ def slope(high):
     return Quantity("slope_n | log-log", -0.5, -0.6, high, -0.4, "<=", role="printed")
 
 
-def figure(name):
+def figure(name, panels=1):
     """Return a small figure."""
-    series = Series("gap", [1, 2, 4], [1.0, 0.7, 0.5])
-    return Figure(name, "The *gap* falls.", (Panel("Gap", "n", "gap", (series,)),))
+    series = (
+        Series("gap", [1, 2, 4], [1.0, 0.7, 0.5], [0.9, 0.6, 0.4], [1.1, 0.8, 0.6]),
+        Series("law n^(-1/2)", [1, 4], [1.0, 0.5], style="line", emphasis="law"),
+        Series("bound", [1, 4], [2.0, 1.0], style="line", emphasis="guarantee"),
+        Series("broken", [1, 4], [1.5, 1.5], emphasis="control"),
+    )
+    drawn = [Panel(f"Gap {k}", "n", "gap", series, "log", "log") for k in range(1, panels + 1)]
+    return Figure(name, "The *gap* falls.", tuple(drawn))
 
 
-def claim(name, *, high=-0.45, recorded="holds", seen=None):
+def claim(name, *, high=-0.45, recorded="holds", seen=None, panels=1):
     """Return a claim that holds, or is inconclusive for a `high` above -0.4."""
 
     def check(settings):
@@ -26,9 +32,35 @@ def claim(name, *, high=-0.45, recorded="holds", seen=None):
             seen.append((name, settings.profile, settings.seed))
         settings.advance(0.0, "simulating")
         settings.advance(0.5, "fitting")
-        return Evidence((slope(high),), (CONTROL,), (figure(name),))
+        return Evidence((slope(high),), (CONTROL,), (figure(name, panels),))
 
     return Claim(name, f"Title of {name}", "Gaps fall | fast.", "E|gap| <= C", recorded, check)
+
+
+def false(name):
+    """Return a claim that fails as printed."""
+
+    def check(_settings):
+        quantities = (
+            Quantity("slope, if bounded", 1.0, 0.9, 1.1, 0.0, "<=", role="printed"),
+            Quantity("limit", 1.0, 0.99, 1.01, 1.0, "=", tolerance=0.1, role="corrected"),
+            Quantity("width", 7.0, 7.0, 7.0, None, "reported"),
+        )
+        return Evidence(quantities, (CONTROL,), (figure(name),))
+
+    return Claim(name, "False", "It is false.", "0 = 1", "fails as printed", check)
+
+
+def hostile(name, text):
+    """Return a claim that puts the text wherever a claim may put one."""
+
+    def check(_settings):
+        quantity = Quantity(text, -0.5, -0.6, -0.45, -0.4, "<=", role="printed")
+        series = Series(text, [1, 2], [1.0, 0.7])
+        drawn = Figure(name, text, (Panel(text, text, text, (series,)),))
+        return Evidence((quantity,), (CONTROL, quantity), (drawn,))
+
+    return Claim(name, text, text, text, "holds", check, setting=text, method=text)
 
 
 def broken(name):

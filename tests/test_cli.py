@@ -84,11 +84,11 @@ def test_list_shows_each_claim(invoke):
 
 def test_report_writes_the_report_again(invoke, tmp_path):
     invoke("run", "good-1")
-    first = (tmp_path / "results" / "report.md").read_bytes()
-    (tmp_path / "results" / "report.md").unlink()
+    first = (tmp_path / "results" / "report.html").read_bytes()
+    (tmp_path / "results" / "report.html").unlink()
     result = invoke("report", "results")
     assert result.exit_code == 0
-    assert (tmp_path / "results" / "report.md").read_bytes() == first
+    assert (tmp_path / "results" / "report.html").read_bytes() == first
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("report", "--help")])

@@ -38,7 +38,8 @@ def example():
 
 
 def test_both_files_exist_and_the_image_is_not_blank(tmp_path):
-    assert render(example(), tmp_path) == ["theorem-0.png", "theorem-0.svg"]
+    names = ["theorem-0.png", "theorem-0.svg", "theorem-0.panel-1.svg", "theorem-0.panel-2.svg"]
+    assert render(example(), tmp_path) == names
     image = imread(tmp_path / "theorem-0.png")[..., :3]
     assert image.shape[0] > 400
     assert image.shape[1] > 1000
@@ -53,6 +54,16 @@ def test_the_text_of_the_svg_is_text(tmp_path):
     text = (tmp_path / "theorem-0.svg").read_text()
     for part in ("number of particles n", "sharp law", "guarantee", "band of the law", ">128<"):
         assert part in text
+
+
+def test_each_panel_is_a_file_with_its_content_in_words(tmp_path):
+    render(example(), tmp_path)
+    first, second = ((tmp_path / f"theorem-0.panel-{k}.svg").read_text() for k in (1, 2))
+    for part in ("<title>Gap</title>", "gap (logarithmic) against number of particles n", ">128<"):
+        assert part in first
+    assert "sharp law (sharp law): line from 0.75 at 16 to 0.265 at 128" in first
+    assert "<title>Law</title>" in second
+    assert "number of particles" not in second
 
 
 def test_the_svg_has_the_same_bytes_in_another_process_and_style(tmp_path):

@@ -89,7 +89,7 @@ def run(
     ] = Profile.quick,
     out: Annotated[
         Path,
-        typer.Option(help="Folder for results.json, report.md and the figures; made if missing."),
+        typer.Option(help="Folder for results.json, report.html and the figures; made if missing."),
     ] = Path("results"),
     seed: Annotated[
         int, typer.Option(help="Seed of all simulations: the same seed gives the same results.")
@@ -169,7 +169,7 @@ def write_report(
         Path, typer.Argument(metavar="DIR", help="Folder of a run, with its results.json.")
     ],
 ) -> None:
-    """Write the Markdown report of an earlier run again, from its results.json."""
+    """Write report.html again, from results.json and the figures: one page for any browser."""
     from theory_checks.report import ResultsError, write
 
     try:
@@ -202,7 +202,7 @@ def _checked_seed(seed: int) -> int:
 
 def _conclude(report: "Report", out: Path) -> None:
     """Say where the report is, and stop with status 1 when a verdict is not the one on record."""
-    typer.echo(f"Report: {out / 'report.md'}")
+    typer.echo(f"Report: {out / 'report.html'}")
     for result in report.differing:
         typer.echo(
             f"{result.id}: the verdict is '{result.verdict}', on record is '{result.recorded}'",

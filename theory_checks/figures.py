@@ -18,6 +18,7 @@ Scale = Literal["linear", "log"]
 STYLES = ("points", "line", "band", "histogram")
 EMPHASES = ("data", "law", "guarantee", "control")
 SCALES = ("linear", "log")
+MEANINGS = {"data": "", "law": "sharp law", "guarantee": "guarantee", "control": "control"}
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,21 @@ class Series:
     high: ArrayLike | None = None
     style: Style = "points"
     emphasis: Emphasis = "data"
+
+    @property
+    def description(self) -> str:
+        """
+        The label, the meaning and both ends, in words.
+
+        Examples
+        --------
+        >>> Series("order 1", [1, 2], [0.5, 1.0], style="line", emphasis="law").description
+        'order 1 (sharp law): line from 0.5 at 1 to 1 at 2'
+        """
+        x, y = np.asarray(self.x), np.asarray(self.y)
+        meaning = f" ({MEANINGS[self.emphasis]})" if MEANINGS[self.emphasis] else ""
+        ends = f"from {y[0]:.3g} at {x[0]:.3g} to {y[-1]:.3g} at {x[-1]:.3g}"
+        return f"{self.label}{meaning}: {self.style} {ends}"
 
     def __post_init__(self) -> None:
         """Check the names and shapes, and store the arrays as tuples of floats."""
@@ -123,6 +139,21 @@ class Panel:
     series: tuple[Series, ...]
     x_scale: Scale = "linear"
     y_scale: Scale = "linear"
+
+    @property
+    def description(self) -> str:
+        """
+        The axes and the labelled series, in words.
+
+        Examples
+        --------
+        >>> Panel("E", "n", "error", (Series("data", [1, 2], [1, 0.5]),), "log").description
+        'error against n (logarithmic). data: points from 1 at 1 to 0.5 at 2.'
+        """
+        logarithmic = {"log": " (logarithmic)", "linear": ""}
+        y, x = self.y_label + logarithmic[self.y_scale], self.x_label + logarithmic[self.x_scale]
+        shown = "; ".join(series.description for series in self.series if series.label)
+        return f"{y} against {x}. {shown}." if shown else f"{y} against {x}."
 
     def __post_init__(self) -> None:
         """Check the scales, and that logarithmic axes have positive values."""

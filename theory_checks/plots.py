@@ -13,16 +13,15 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import ArrayLike, NDArray
 
 from theory_checks.figures import Emphasis, Figure, Panel, Series, Style
+from theory_checks.palette import PALETTE
 
 __all__ = ["render"]
 
-# The palette of Okabe and Ito, told apart with every common form of colour blindness. Vermilion is
-# kept for guarantees, black for laws and grey for controls.
 COLOURS: dict[Emphasis, tuple[str, ...]] = {
-    "data": ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
-    "law": ("#000000",),
-    "guarantee": ("#D55E00",),
-    "control": ("#8C8C8C",),
+    "data": tuple(tone.light for name, tone in PALETTE.items() if name.startswith("data-")),
+    "law": (PALETTE["law"].light,),
+    "guarantee": (PALETTE["guarantee"].light,),
+    "control": (PALETTE["control"].light,),
 }
 MARKERS: dict[Emphasis, tuple[str, ...]] = {
     "data": ("o", "s", "^", "D", "v"),
@@ -48,23 +47,26 @@ SETTINGS: Any = {
     "figure.facecolor": "white",
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
-    "grid.color": "#E4E4E4",
+    "grid.color": PALETTE["grid"].light,
     "grid.linewidth": 0.6,
     "legend.fontsize": 9,
     "legend.frameon": False,
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "theory-checks",  # the same identifiers in every run
 }
-PANEL_INCHES = (5.2, 3.7)
+PANEL_INCHES = (4.4, 3.3)  # not much wider than a phone
 LEGEND_LINE_INCHES = 0.21
-AXIS_INCHES = 4.1  # width of the axes within a panel, less their margins
+AXIS_INCHES = 3.4  # width of the axes within a panel, less their margins
 CHARACTER_INCHES = 0.1  # of a tick label, with the space to the next
 MAX_COLUMNS = 3
 
 
 def render(figure: Figure, folder: str | Path) -> list[str]:
     """
-    Write `figure` as a PNG and an SVG file, and return the two file names.
+    Write `figure` as a PNG and an SVG file, and return the file names.
+
+    A figure of several panels is also written as one SVG file a panel, for pages that stack them
+    where there is no room side by side.
 
     Parameters
     ----------
@@ -81,15 +83,27 @@ def render(figure: Figure, folder: str | Path) -> list[str]:
     ...     render(Figure("example", "The error falls.", (panel,)), folder)
     ['example.png', 'example.svg']
     """
-    about = {"Title": figure.name, "Description": figure.caption}
-    names = [f"{figure.name}.png", f"{figure.name}.svg"]
+    drawings = [(f"{figure.name}.png", figure), (f"{figure.name}.svg", figure)]
+    if len(figure.panels) > 1:
+        panels = [Figure(figure.name, figure.caption, (panel,)) for panel in figure.panels]
+        drawings += [(f"{figure.name}.panel-{k}.svg", each) for k, each in enumerate(panels, 1)]
     with mpl.rc_context():
         mpl.rcdefaults()  # a user's own style does not change the figures
         mpl.rcParams.update(SETTINGS)
-        canvas = _draw(figure)
-        canvas.savefig(Path(folder) / names[0], dpi=150, metadata=about)
-        canvas.savefig(Path(folder) / names[1], metadata={**about, "Date": None})
-    return names
+        for name, drawn in drawings:
+            _save(drawn, Path(folder) / name)
+    return [name for name, _ in drawings]
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Write one file, with a title and the figure's content in words."""
+    about: dict[str, Any] = {
+        "Title": " · ".join(panel.title for panel in figure.panels),
+        "Description": " ".join(panel.description for panel in figure.panels),
+    }
+    if path.suffix == ".svg":
+        about["Date"] = None
+    _draw(figure).savefig(path, dpi=150, metadata=about)
 
 
 def _draw(figure: Figure) -> Canvas:

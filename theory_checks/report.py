@@ -1,17 +1,34 @@
-"""The Markdown report of a run, made from its `results.json` alone."""
+"""The report of a run: one page that needs no network, from `results.json` and the figures."""
 
 import re
+import shlex
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
+from typing import get_args
+from xml.etree.ElementTree import ParseError
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from theory_checks.results import FILE_NAME, Report, ResultsError, load
-from theory_checks.verdict import Quantity
+from theory_checks.appendix import Calibration, load_calibration
+from theory_checks.errata import ERRATA
+from theory_checks.mathematics import mathematics
+from theory_checks.numbering import number, paper_order, place
+from theory_checks.palette import PALETTE
+from theory_checks.results import FILE_NAME, ClaimResult, Report, ResultsError, load
+from theory_checks.vector import gauge, inline
+from theory_checks.verdict import Quantity, Verdict
 from theory_checks.wording import expected_text, interval_text, number_text
 
 __all__ = ["FILE_NAME", "REPORT_NAME", "Report", "ResultsError", "load", "render", "write"]
 
-REPORT_NAME = "report.md"
+REPORT_NAME = "report.html"
+PAPER = "https://arxiv.org/abs/2306.08125"
 
 ROLES = {
     "printed": "the statement as printed",
@@ -20,21 +37,28 @@ ROLES = {
     "law": "a sharper law",
 }
 STATUSES = {
-    "inside": "inside",
-    "outside": "**outside**",
-    "undecided": "**straddles the edge**",
-    "reported": "–",
+    "inside": "✓ inside",
+    "outside": "✗ outside",
+    "undecided": "? straddles the edge",
+    "reported": "not tested",
+}
+MARKS: dict[Verdict, str] = {
+    "holds": "✓",
+    "holds, not sharp": "✓",
+    "fails as printed": "✗",
+    "inconclusive": "?",
 }
 
 
 def write(folder: str | Path) -> Path:
     """
-    Write `report.md` into the folder of a run, from its `results.json`, and return its path.
+    Write `report.html` into the folder of a run and return its path.
 
     Raises
     ------
     ResultsError
-        If `results.json` is missing or not valid.
+        If `results.json` or a figure that it names is missing or not valid, or if there is a
+        `calibration.json` that is not.
 
     Examples
     --------
@@ -43,118 +67,166 @@ def write(folder: str | Path) -> Path:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save(Report("0.1.0", 0, "quick", ()), Path(folder))
     ...     write(folder).name
-    'report.md'
+    'report.html'
     """
+    report = load(folder)
+    figures = {claim.id: _figures(claim, Path(folder)) for claim in report.claims}
     path = Path(folder) / REPORT_NAME
-    path.write_text(render(load(folder)), encoding="utf-8")
+    path.write_text(render(report, figures, load_calibration(folder)), encoding="utf-8")
     return path
 
 
-def render(report: Report) -> str:
+def render(
+    report: Report,
+    figures: Mapping[str, Sequence[tuple[str, list[Markup]]]],
+    calibration: Calibration | None = None,
+) -> str:
     """
-    Return the report as Markdown.
+    Return the page.
+
+    Parameters
+    ----------
+    report : Report
+        What a run found.
+    figures : mapping
+        For each claim's identifier its figures: a caption and the panels.
+    calibration : Calibration, optional
+        For the appendix.
 
     Examples
     --------
-    >>> render(Report("0.1.0", 0, "quick", ())).splitlines()[0]
-    '# Theory checks'
+    >>> render(Report("0.1.0", 0, "quick", ()), {}).splitlines()[0]
+    '<!doctype html>'
     """
+    style, script = (_asset(name) for name in ("report.css", "report.js"))
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    ordered = replace(report, claims=tuple(sorted(report.claims, key=lambda c: paper_order(c.id))))
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            report=ordered,
+            found={claim.id: claim for claim in report.claims},
+            figures=figures,
+            calibration=calibration,
+            tally=_tally(report),
+            dates=sorted({claim.date for claim in report.claims} - {""}),
+            errata=ERRATA,
+            roles=ROLES,
+            statuses=STATUSES,
+            marks=MARKS,
+            palette=PALETTE,
+            paper=PAPER,
+            style=Markup(style),
+            script=Markup(script),
+            digest=digest,
+        )
+    )
+
+
+def _environment() -> Environment:
+    """Return the templates, with what they call to put things into words."""
     environment = Environment(
         loader=PackageLoader("theory_checks"),
-        autoescape=False,
+        autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
+        lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    filters = {
-        "anchor": _anchor,
-        "cell": cell,
-        "code": code,
-        "inline": inline,
-        "prose": prose,
-        "row": _row,
-    }
-    environment.filters.update(filters)
-    captions = {
-        image: claim.captions.get(image.rpartition(".")[0], claim.title)
-        for claim in report.claims
-        for image in claim.figures
-    }
-    template = environment.get_template("report.md.jinja")
-    text = template.render(report=report, roles=ROLES, captions=captions)
-    return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
+    environment.filters.update(
+        anchor=_anchor,
+        closest=closest_call,
+        command=_command,
+        expected=expected_text,
+        gauge=gauge,
+        interval=_interval,
+        math=mathematics,
+        number=number,
+        number_text=number_text,
+        paragraphs=_paragraphs,
+        place=place,
+        slug=lambda text: text.replace(",", "").replace(" ", "-"),
+    )
+    return environment
 
 
-def inline(value: str) -> str:
-    r"""
-    Return a text on one line with the characters that mean something in Markdown escaped.
+def _asset(name: str) -> str:
+    """Return the text of a file beside the templates."""
+    return files("theory_checks").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _figures(claim: ClaimResult, folder: Path) -> list[tuple[str, list[Markup]]]:
+    """Return the captions and the panels of the figures of a claim."""
+    figures = []
+    for stem, caption in claim.captions.items():
+        panel = re.compile(re.escape(stem) + r"\.panel-\d+\.svg")
+        names = [name for name in claim.figures if panel.fullmatch(name)] or [f"{stem}.svg"]
+        figures.append((caption, [_panel(folder, name) for name in names]))
+    return figures
+
+
+def _panel(folder: Path, name: str) -> Markup:
+    """Return the drawing in a file, or refuse what is none."""
+    path = folder / Path(name).name
+    try:
+        return inline(path.read_text(encoding="utf-8"), f"figure-{_anchor(path.stem)}")
+    except (OSError, ValueError, ParseError) as error:
+        raise ResultsError(
+            f"need a readable {path}, got {type(error).__name__}: make it with "
+            f"`theory-checks run --out {folder}`"
+        ) from error
+
+
+def _tally(report: Report) -> list[tuple[Verdict, int]]:
+    """Return how often each verdict was found, without those that were not."""
+    count = Counter(claim.verdict for claim in report.claims)
+    return [(verdict, count[verdict]) for verdict in get_args(Verdict) if count[verdict]]
+
+
+def closest_call(claim: ClaimResult) -> Quantity | None:
+    """
+    Return the tested quantity of the printed statement that is nearest to the edge of its region.
+
+    Distances between the ends of an interval and of its region are counted in widths of the
+    interval, and are negative where the interval leaves the region.
 
     Examples
     --------
-    >>> inline("a_b * [c]")
-    'a\\_b \\* \\[c\\]'
+    >>> wide, narrow = (Quantity("x", 1, 1 - d, 1 + d, 2, "<=", role="printed") for d in (0.9, 0.1))
+    >>> claim = ClaimResult("t", "T", "s", "p", "holds", "holds", (narrow, wide), (), (), {}, 0.1)
+    >>> closest_call(claim) == wide
+    True
     """
-    return re.sub(r"([\\`*_\[\]<>#~$])", r"\\\1", " ".join(value.split()))
+
+    def margin(quantity: Quantity) -> float:
+        low, high = quantity.region
+        room = min(quantity.low - low, high - quantity.high)
+        return room / ((quantity.high - quantity.low) or 1.0)
+
+    tested = [q for q in claim.quantities if q.role == "printed" and q.relation != "reported"]
+    return min(tested, key=margin, default=None)
 
 
-def cell(value: str) -> str:
-    r"""
-    Return a text that is safe inside a table cell.
-
-    Examples
-    --------
-    >>> cell("P(|X| > x)\nfor all x")
-    'P(\\|X\\| \\> x) for all x'
-    """
-    return inline(value).replace("|", r"\|")
+def _command(report: Report, *claims: str) -> str:
+    """Return the command that repeats the checks of the given claims, or of all of a report."""
+    names = claims or tuple(claim.id for claim in report.claims)
+    options = ("--profile", report.profile, "--seed", str(report.seed), "--out", "results")
+    return shlex.join(("theory-checks", "run", *names, *options))
 
 
-def code(value: str) -> str:
-    r"""
-    Return a text as inline code, with a fence that is longer than any inside it.
-
-    Examples
-    --------
-    >>> code("E|X| <= C n^{-1/2}")
-    '`E|X| <= C n^{-1/2}`'
-    >>> code("a `b`")
-    '`` a `b` ``'
-    """
-    text = " ".join(value.split())
-    runs = [len(run) for run in re.findall(r"`+", text)]
-    fence = "`" * (max(runs, default=0) + 1)
-    pad = " " if runs else ""
-    return f"{fence}{pad}{text}{pad}{fence}"
+def _interval(quantity: Quantity) -> str:
+    """Return an interval with its level."""
+    text = interval_text(quantity)
+    return text if quantity.low == quantity.high else f"{quantity.level * 100:g} %: {text}"
 
 
-def prose(value: str) -> str:
-    r"""
-    Return paragraphs of plain text as Markdown; indented paragraphs become code.
-
-    Examples
-    --------
-    >>> print(prose("A_n grows:\n\n    A_n ~ n\n"))
-    A\_n grows:
-    <BLANKLINE>
-        A_n ~ n
-    """
-    blocks = [block for block in re.split(r"\n\s*\n", value.strip("\n")) if block.strip()]
-    return "\n\n".join(block if block.startswith("    ") else inline(block) for block in blocks)
+def _paragraphs(text: str) -> list[tuple[bool, str]]:
+    """Return the paragraphs of a plain text, each with whether it is indented, a formula."""
+    blocks = [block for block in re.split(r"\n\s*\n", text.strip("\n")) if block.strip()]
+    return [(block.startswith("    "), block) for block in blocks]
 
 
 def _anchor(identifier: str) -> str:
     """Return an identifier for links within the page."""
     return re.sub(r"[^A-Za-z0-9-]", "-", identifier)
-
-
-def _row(quantity: Quantity, role: str | None = None) -> str:
-    """Return the row of a table for one quantity."""
-    level = f"{quantity.level * 100:g} %"
-    cells = [cell(quantity.name)]
-    if role is not None:
-        cells.append("for the record" if quantity.relation == "reported" else role)
-    measured = quantity.low < quantity.high
-    interval = f"{level} {cell(interval_text(quantity))}" if measured else interval_text(quantity)
-    cells += [number_text(quantity.estimate), interval]
-    cells += [cell(expected_text(quantity)), STATUSES[quantity.status]]
-    return f"| {' | '.join(cells)} |"

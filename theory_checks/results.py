@@ -41,6 +41,8 @@ class ClaimResult:
         How long the check took.
     setting, method : str
         Those of the claim.
+    date : str
+        Day of the check in UTC, as YYYY-MM-DD; empty where it is not known.
 
     Examples
     --------
@@ -61,6 +63,7 @@ class ClaimResult:
     seconds: float
     setting: str = ""
     method: str = ""
+    date: str = ""
 
     @property
     def as_recorded(self) -> bool:
@@ -94,7 +97,8 @@ class ClaimResult:
         >>> ClaimResult.from_dict(result.to_dict()) == result
         True
         """
-        fields = {key: data[key] for key in cls.__dataclass_fields__}
+        fields = {key: data[key] for key in cls.__dataclass_fields__ if key != "date"}
+        fields["date"] = data.get("date", "")  # not in the results of earlier versions
         for key in ("quantities", "controls"):
             fields[key] = tuple(Quantity.from_dict(item) for item in fields[key])
         fields["figures"] = tuple(fields["figures"])

@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -48,7 +49,7 @@ def run(
     seed : int
         Seed of every simulation.
     out : path
-        Folder for `results.json`, `report.md` and the figures; made when it does not exist.
+        Folder for `results.json`, `report.html` and the figures; made when it does not exist.
     console : rich.console.Console, optional
         Where progress and the table of verdicts go; by default the standard output.
 
@@ -208,4 +209,5 @@ def _check(
         seconds=round(perf_counter() - start, 3),
         setting=claim.setting,
         method=claim.method,
+        date=datetime.now(UTC).date().isoformat(),
     )

@@ -58,6 +58,8 @@ def order_points(label: str, order: Order, *, control: bool = False) -> Series:
 def power_law(label: str, order: Order, slope: float, emphasis: Emphasis) -> Series:
     """Return the line of a given slope, on logarithmic axes, through the first point of a fit.
 
+    The band about it is the interval of that first point.
+
     Examples
     --------
     >>> mean = Interval(2.0, 1.5, 2.5, 0.99)
@@ -66,5 +68,6 @@ def power_law(label: str, order: Order, slope: float, emphasis: Emphasis) -> Ser
     (2.0, 1.0)
     """
     values = np.array(order.values)
-    y = order.statistics[0].estimate * (values / values[0]) ** slope
-    return Series(label, values, y, style="line", emphasis=emphasis)
+    first, growth = order.statistics[0], (values / values[0]) ** slope
+    y, low, high = (end * growth for end in (first.estimate, first.low, first.high))
+    return Series(label, values, y, low, high, "line", emphasis)
