@@ -29,8 +29,8 @@ from sde.block_steps import (
     store,
     update,
 )
-from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.lanes import WIDTH
+from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.sampling import Draws, draw_block
 
 __all__ = [
@@ -38,22 +38,13 @@ __all__ = [
     "Task",
     "advance",
     "advance_replicates",
-    "can_keep_slopes",
     "drifts",
     "observables",
-    "room_for_slopes",
 ]
 
 #: Most chunks of a sweep: enough to balance two to sixty-four threads, few enough to keep the
 #: sums of the chunks small beside the state.
 CHUNKS = 256
-
-#: Most bytes of slopes that are kept from the observables of a step to the drift of the next. They
-#: save a second evaluation of the features (a third of the time while they fit the last-level
-#: cache, a seventh beyond) for memory of several times the state. Where BLAS takes the sums, an
-#: evaluation costs a product of matrices.
-KEPT = 1 << 26
-KEPT_BY_BLAS = 1 << 29
 
 
 @compiled()
@@ -297,9 +288,7 @@ def _make_advance_replicates() -> Any:
             blocks = (theta.shape[1] + WIDTH - 1) // WIDTH
             slopes = np.empty((blocks if keeping else 0, pieces.n_slopes * WIDTH))
             observe_alone(pieces, theta[r], mean_field[0], slopes)
-            failed[r] = advance_alone(
-                pieces, own, task, (0, steps), theta[r], mean_field, slopes
-            )
+            failed[r] = advance_alone(pieces, own, task, (0, steps), theta[r], mean_field, slopes)
 
     return advance_replicates
 
@@ -343,15 +332,3 @@ def observables(
 
 drifts = blas_alone(_make_drifts())
 advance_replicates = blas_alone(_make_advance_replicates())
-
-
-def can_keep_slopes(pieces: Pieces, n: int) -> bool:
-    """Return whether the slopes of n particles are worth keeping from one step to the next."""
-    size = 8 * n * pieces.n_slopes
-    return 0 < size <= (KEPT_BY_BLAS if pieces.matrix else KEPT)
-
-
-def room_for_slopes(pieces: Pieces, n: int) -> NDArray[np.float64]:
-    """Return an array for the slopes of n particles; it is empty if they are not to be kept."""
-    blocks = (n + WIDTH - 1) // WIDTH if can_keep_slopes(pieces, n) else 0
-    return np.empty((blocks, pieces.n_slopes * WIDTH))

@@ -39,7 +39,7 @@ def _request(module: Any) -> Any:
 
 
 def _emit_loop(builder: Any, count: int, body: Any) -> Any:
-    """Emit a loop over the first `count` lanes around `body(lane)`; return what the body gives, summed."""
+    """Emit a loop over the first `count` lanes; return the sum of what `body(lane)` gives."""
     before = builder.block
     loop = builder.append_basic_block("lanes")
     after = builder.append_basic_block("lanes.end")
@@ -139,7 +139,7 @@ def store(block: Any, first: int, count: int, theta: Any) -> None:
 
 @compiled(forceinline=True)
 def _lane_value(lane: int, row: Any) -> float:
-    return row[lane]
+    return float(row[lane])
 
 
 @compiled()
@@ -147,4 +147,5 @@ def lane_sum(row: Any, count: int) -> float:
     """Return the sum of the first `count` lanes; the others are set to zero."""
     for lane in range(count, WIDTH):
         row[lane] = 0.0
-    return sum_lanes(_lane_value, (row,))
+    total: float = sum_lanes(_lane_value, (row,))
+    return total

@@ -20,8 +20,8 @@ from sde.block_steps import (
     update,
 )
 from sde.kernels import observe_alone
-from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.lanes import WIDTH
+from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.sampling import Draws, draw_block
 
 __all__ = ["FIRST", "FROZEN", "LARGEST_MEAN", "LARGEST_SUP", "run_schemes"]

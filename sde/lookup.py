@@ -43,7 +43,7 @@ _DOUBLE, _WORD, _INT = ir.DoubleType(), ir.IntType(64), ir.IntType(32)
 _VECTOR = ir.VectorType(_DOUBLE, _LANES)
 
 
-def _shuffle(builder: Any, a: Any, b: Any, order: tuple[int, ...]) -> Any:
+def _shuffle(builder: Any, a: Any, b: Any, order: Any) -> Any:
     return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_INT, _LANES), order))
 
 
@@ -51,8 +51,11 @@ def _transpose(builder: Any, rows: list[Any]) -> list[Any]:
     """Transpose four vectors of four."""
     low = [_shuffle(builder, rows[i], rows[i + 1], (0, 4, 2, 6)) for i in (0, 2)]
     high = [_shuffle(builder, rows[i], rows[i + 1], (1, 5, 3, 7)) for i in (0, 2)]
-    halves = ((low, (0, 1, 4, 5)), (high, (0, 1, 4, 5)), (low, (2, 3, 6, 7)), (high, (2, 3, 6, 7)))
-    return [_shuffle(builder, *pair, order) for pair, order in halves]
+    return [
+        _shuffle(builder, pair[0], pair[1], order)
+        for order in ((0, 1, 4, 5), (2, 3, 6, 7))
+        for pair in (low, high)
+    ]
 
 
 def _vector_at(builder: Any, base: Any, offset: Any) -> Any:
@@ -80,7 +83,8 @@ def _emit_lanes(builder: Any, cells: Any, table: Any, row: Any, lane: Any) -> No
         terms += _transpose(builder, rows)
     argument = _load_vector(builder, row, lane)
     kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-    fused = get_or_insert_function(builder.module, kind, f"llvm.fma.v{_LANES}f64")
+    insert: Any = get_or_insert_function
+    fused = insert(builder.module, kind, f"llvm.fma.v{_LANES}f64")
     value = terms[-1]
     for term in reversed(terms[:-1]):
         value = builder.call(fused, (value, argument, term))

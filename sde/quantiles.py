@@ -126,7 +126,7 @@ def upper_quantile(alpha: float, u: Floats) -> Floats:
     tail, density = upper_tail(alpha, grid)
     inverse = CubicHermiteSpline(np.log(tail[::-1]), grid[::-1], -(tail / density)[::-1])
     far = FAR * (u / tail[-1]) ** (-1 / alpha)
-    x = np.where(u > tail[-1], inverse(np.log(np.maximum(u, tail[-1]))), far)
+    x: Floats = np.where(u > tail[-1], inverse(np.log(np.maximum(u, tail[-1]))), far)
     for _ in range(3):
         x = np.maximum(x, 0.0)
         tail, density = upper_tail(alpha, x)
@@ -169,6 +169,6 @@ def quantile_table(alpha: float) -> Floats:
     nodes, fit = _cell_maps()
     scale = 2.0 ** np.arange(-OCTAVES - 1, -1)
     values = upper_quantile(alpha, np.multiply.outer(scale, nodes).ravel()).reshape(OCTAVES, NODES)
-    table = np.einsum("ckn,on->ock", fit, values).reshape(-1, TERMS)
+    table: Floats = np.einsum("ckn,on->ock", fit, values).reshape(-1, TERMS)
     table.flags.writeable = False
     return table

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sde import kernels, random, validation
+from sde.block_steps import can_keep_slopes
 from sde.initial import Gaussian, InitialLaw, sample_initials
 from sde.simulate import Grid, check_dimension, check_kinds
 from sde.stable import StableNoise
@@ -82,7 +83,7 @@ def simulate_replicates(
             random.stream_keys(seed, numbers, "noise"),
             kernels.Task(grid.dt, grid.substeps, moving=True, interacting=True),
             grid.steps,
-            kernels.can_keep_slopes(system.pieces, n),
+            can_keep_slopes(system.pieces, n),
             states,
             failed,
         )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sde import kernels, random, validation
+from sde.block_steps import room_for_slopes
 from sde.initial import Gaussian, InitialLaw, sample_initial
 from sde.stable import StableNoise
 from sde.systems import System
@@ -167,7 +168,7 @@ def simulate(
         initial, n, system.dim, seed=seed, replicate=replicate, dtype=np.dtype(dtype)
     )
     mean_field = np.empty((grid.steps + 1, system.n_observables))
-    slopes = kernels.room_for_slopes(system.pieces, n)
+    slopes = room_for_slopes(system.pieces, n)
     kernels.observables(system.pieces, theta, mean_field[0], slopes)
     saved = run(system, draws, grid, saves, theta, mean_field, slopes)
     parameters = describe(system, noise, grid, initial, n, seed, replicate) | {"dtype": dtype}

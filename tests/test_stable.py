@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sde import StableNoise, random, sampling
+from sde import StableNoise, random, sampling, transforms
 from sde.quantiles import upper_quantile
 
 KINDS = sampling.KINDS
@@ -23,12 +23,12 @@ EDGES = (0, 1, 2**11 - 1, 2**11, 2**32, 2**63 - 1, 2**63, 2**64 - 2**11, 2**64 -
 
 @numba.njit
 def symmetric(parameters, a, b):
-    return sampling.symmetric_of(parameters, a, b)
+    return transforms.symmetric_of(parameters, a, b)
 
 
 @numba.njit
 def subordinator(parameters, a, b):
-    return sampling.subordinator_of(parameters, a, b)
+    return transforms.subordinator_of(parameters, a, b)
 
 
 def parameters(alpha, kind):

@@ -14,7 +14,7 @@ import oracles
 import pytest
 from scipy import special, stats
 
-from sde import StableNoise, sampling
+from sde import StableNoise, sampling, transforms
 
 ALPHAS = (0.7, 1.0, 1.2, 1.5, 1.75, 1.95, 2.0)
 CASES = [(alpha, kind) for alpha in ALPHAS for kind in sampling.KINDS]
@@ -102,12 +102,12 @@ def test_tail_beyond_a_thousand(alpha, kind, extended):
 
 @numba.njit
 def symmetric_draws(law, a, b):
-    return np.array([sampling.symmetric_of(law, a[i], b[i]) for i in range(len(a))])
+    return np.array([transforms.symmetric_of(law, a[i], b[i]) for i in range(len(a))])
 
 
 @numba.njit
 def subordinator_draws(law, a, b):
-    return np.array([sampling.subordinator_of(law, a[i], b[i]) for i in range(len(a))])
+    return np.array([transforms.subordinator_of(law, a[i], b[i]) for i in range(len(a))])
 
 
 def law_of(alpha, kind="II"):
