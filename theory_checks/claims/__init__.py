@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import theory_checks.claims.equation_14 as equation_14
 import theory_checks.claims.proposition_a_1 as proposition_a_1
 import theory_checks.claims.theorem_3_1 as theorem_3_1
 import theory_checks.claims.theorem_4_1 as theorem_4_1
@@ -11,7 +12,14 @@ from theory_checks.claim import Claim, find_claims
 
 __all__ = ["CLAIMS", "find"]
 
-MODULES = (theorem_3_1, theorem_4_1, theorem_4_2, theorem_4_3, proposition_a_1)
+MODULES = (
+    theorem_3_1,
+    theorem_4_1,
+    theorem_4_2,
+    theorem_4_3,
+    proposition_a_1,
+    equation_14,
+)
 
 CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in MODULES}
 
