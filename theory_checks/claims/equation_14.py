@@ -145,7 +145,7 @@ def _width_order(settings: Settings, alpha: float, kind: str) -> Order:
 
 def _steep_steps(amplitude: float) -> NDArray[np.float64]:
     """Return steps, from that over which noise moves a particle by the share MOVE of 1/c."""
-    return (MOVE / amplitude) ** MEAN_ALPHA * 4.0 ** -np.arange(4)
+    return np.asarray((MOVE / amplitude) ** MEAN_ALPHA * 4.0 ** -np.arange(4))
 
 
 def _steep_errors(

@@ -160,7 +160,7 @@ def _search(
         for _ in range(4)
     ]
     values = np.array([ratios(network, bound, pair) for pair in pairs])
-    best = values.max(axis=0)
+    best: Array = values.max(axis=0)
     for target in range(values.shape[1]):
         start = pairs[int(values[:, target].argmax())]
         best = np.maximum(best, _climb(network, bound, start, target, climbs, rng))
@@ -342,7 +342,7 @@ def _random_networks(found: _Found) -> Panel:
 CLAIM = Claim(
     id="lemma-C.1",
     title="Lipschitz bounds of the drift",
-    statement="The drift is bounded by B, and Lipschitz in particle and measure with constants of B.",
+    statement="The drift is bounded by B, and Lipschitz in its particle and in every other one.",
     printed_form=(
         "‖Δb‖ <= B(‖Δθ‖ + E_x[|Δμ(h_x)|²]^{1/2}); ‖b‖ <= B; ‖Δb‖ <= B‖Δθ‖ + (B/n) Σ_{i<=n} ‖Δθ^i‖"
     ),
