@@ -36,74 +36,50 @@ little noise, the iterates keep jumping across the minimum and the corrected bou
 """
 
 import math
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-import sde
-from sde import vmath
 from theory_checks.claim import Claim, Settings
+from theory_checks.descent import (
+    ALPHA,
+    AMPLITUDE,
+    BEYOND,
+    DT,
+    FEW,
+    GAMMA,
+    SMALL_STEPS,
+    STEPS,
+    Descent,
+    counterexample,
+    small_noise,
+    small_noise_squares,
+    squares,
+)
 from theory_checks.figures import Figure, Panel, Series
-from theory_checks.moments import norm_moment
-from theory_checks.networks import circle_network
 from theory_checks.series import order_points, points, power_law
 from theory_checks.statistics import Interval, Order, convergence_order
 from theory_checks.verdict import Evidence, Quantity
 
 Array = NDArray[np.float64]
 
-AMPLITUDE, ALPHA, DT, GAMMA, STEPS = 0.3, 1.5, 0.5, 0.1, 2000
 #: Replicates of the counterexample by number of particles.
 RUNS = {
     "quick": {100: 16, 1000: 8, 10_000: 8},
-    "standard": {100: 128, 1000: 64, 10_000: 32, 100_000: 8},
+    "standard": {100: 64, 1000: 32, 10_000: 16, 100_000: 8},
     "deep": {100: 1000, 1000: 500, 10_000: 200, 100_000: 40},
 }
-#: Small noise of every type: σ is this much beyond the hypothesis.
-BEYOND, SMALL_DT, SMALL_STEPS, FEW = 1.05, 2.0**-10, 2048, 32
 REPLICATES = {"quick": 8, "standard": 60, "deep": 600}
 #: A step so long that the descent oscillates for ever, and noise too weak for the hypothesis.
 LONG_DT, WEAK = 20.0, 1e-6
 
 
-class _Problem(NamedTuple):
-    """What both bounds depend on."""
-
-    bound: float
-    noise: sde.StableNoise
-    dim: int
-    dt: float
-    steps: int
-    gamma: float
-    drop: float  # R(Θ_0) - R*
-
-    def first(self, n: int) -> float:
-        """Return the first term."""
-        return self.drop / (self.steps * n * self.dt)
-
-    def power(self) -> float:
-        """Return the power of η in the second term."""
-        return float(self.dt ** ((1 + self.gamma - self.noise.alpha) / self.noise.alpha))
-
-    def printed(self, n: int) -> float:
-        """Return the printed bound."""
-        scale = (2 * self.bound) ** (2 + self.gamma) * self.noise.sigma ** (1 + self.gamma)
-        return float(self.first(n) + scale * self.power() / ((1 + self.gamma) * n**2))
-
-    def corrected(self, n: int) -> float:
-        """Return the corrected bound."""
-        order, b = 1 + self.gamma, self.bound
-        moments = (b * self.noise.sigma) ** order + norm_moment(self.noise, self.dim, order)
-        return float(self.first(n) + b * (2 + b) * moments * self.power() / (order * n))
-
-
 class _Found(NamedTuple):
     """What the check measured."""
 
-    problem: _Problem
+    descent: Descent
     squares: dict[int, Array]  # ‖∇R‖², one row a replicate and one column a k
     order: Order
     others: dict[tuple[float, str], tuple[Interval, float]]  # ratio; bound over B²/n
@@ -113,56 +89,20 @@ class _Found(NamedTuple):
 def check(settings: Settings) -> Evidence:
     """Measure min_k E‖∇R‖² against n, its ratio to both bounds, and the controls."""
     advance, runs = settings.advance, RUNS[settings.profile]
-    problem = counterexample()
-    squares = {}
+    descent, found = counterexample(), {}
     for k, (n, count) in enumerate(runs.items()):
         advance(0.7 * k / len(runs), f"counterexample, n = {n}")
-        squares[n] = _squares(problem, n, count, settings.seed)
-    averages = [found.mean(axis=1) for found in squares.values()]
+        found[n] = squares(descent, n, count, settings.seed)
+    averages = [rows.mean(axis=1) for rows in found.values()]
     order = convergence_order(list(runs), averages, seed=settings.seed, limit="infinity")
     others = {}
     for k, (alpha, kind) in enumerate((a, t) for a in (1.2, 1.5, 1.8) for t in ("I", "II", "III")):
         advance(0.7 + 0.025 * k, f"corrected bound, α = {alpha}, Type {kind}")
         others[alpha, kind] = _small_noise_ratio(settings, alpha, kind)
     advance(0.95, "controls")
-    found = _Found(problem, squares, order, others, _controls(settings.seed))
-    return Evidence(_quantities(found), _control_quantities(found.controls), (_figure(found),))
-
-
-@cache
-def descent_system() -> sde.McKeanVlasov:
-    """Return the network 0.3 sin, one datum, logistic loss, with (0.3 cos)² as an observable too.
-
-    The mean fields then give ‖∇R‖² at every step, at no cost: see `gradient_squares`.
-
-    Examples
-    --------
-    >>> descent_system().n_observables
-    2
-    """
-    c = AMPLITUDE
-
-    def observable(theta: Array, out: Array) -> None:
-        cosine = vmath.cos(theta[0])
-        out[0] = c * vmath.sin(theta[0])
-        out[1] = (c * cosine) * (c * cosine)
-
-    def drift(theta: Array, mean_field: Array, out: Array) -> None:
-        out[0] = c * vmath.cos(theta[0]) / (1.0 + vmath.exp(mean_field[0]))
-
-    return sde.McKeanVlasov(1, 2, observable, drift)
-
-
-def gradient_squares(mean_field: Array, n: int) -> Array:
-    """Return ‖∇R‖² = n^{-2} Σ ‖b_i‖² from the mean fields of `descent_system`.
-
-    Examples
-    --------
-    >>> gradient_squares(np.array([[0.0, 0.04]]), 10).round(9).tolist()  # ℓ' = -1/2 at 0
-    [0.001]
-    """
-    outputs, slopes = mean_field.T
-    return np.asarray(slopes / (1 + np.exp(outputs)) ** 2 / n)
+    everything = _Found(descent, found, order, others, _controls(settings.seed))
+    controls = _control_quantities(everything.controls)
+    return Evidence(_quantities(everything), controls, (_figure(everything),))
 
 
 def least_mean(samples: Array, level: float = 0.99) -> Interval:
@@ -187,81 +127,25 @@ def least_mean(samples: Array, level: float = 0.99) -> Interval:
     return Interval(float(means.min()), low, high, level)
 
 
-def counterexample(sigma: float = 1.0, dt: float = DT) -> _Problem:
-    """Return the problem of the counterexample, whose f ranges over [-c, c] from f = 0.
-
-    Examples
-    --------
-    >>> problem = counterexample()
-    >>> round(problem.bound, 2), round(1e4 * problem.printed(100), 1)
-    (1.44, 10.2)
-    """
-    network = sde.MeanFieldNetwork([[1.0]], [1.0], "sine", amplitude=AMPLITUDE)
-    drop = math.log(2) - math.log1p(math.exp(-AMPLITUDE))
-    return _Problem(network.bound, sde.StableNoise(ALPHA, "I", sigma), 1, dt, STEPS, GAMMA, drop)
-
-
-def _squares(problem: _Problem, n: int, replicates: int, seed: int) -> Array:
-    """Return ‖∇R‖² of the counterexample, one row a replicate and one column a k."""
-    rows = []
-    for replicate in range(replicates):
-        solution = sde.simulate(
-            descent_system(),
-            problem.noise,
-            n=n,
-            t1=problem.steps * problem.dt,
-            dt=problem.dt,
-            initial=sde.Point(0.0),
-            seed=seed,
-            replicate=replicate,
-        )
-        rows.append(gradient_squares(solution.mean_field[:-1], n))
-    return np.array(rows)
-
-
 def _small_noise_ratio(settings: Settings, alpha: float, kind: str) -> tuple[Interval, float]:
-    """Return the ratio to the corrected bound for small noise, and this bound over B²/n.
-
-    The minimum is over every 32nd k, which can only raise it. R* is replaced by the risk after a
-    descent without noise, which can only lower the bound.
-    """
-    network = circle_network()
-    noise = sde.StableNoise(alpha, kind, BEYOND * SMALL_DT ** (1 - 1 / alpha))
-    start, calm = np.zeros((FEW, network.dim)), sde.StableNoise(alpha, kind, 0.0)
-    end = sde.simulate(network, calm, n=FEW, t1=64.0, dt=0.25, initial=sde.Point(0.0)).theta
-    drop = network.risk(start) - network.risk(end)
-    problem = _Problem(
-        network.bound, noise, network.dim, SMALL_DT, SMALL_STEPS, 0.75 * (alpha - 1), drop
-    )
-    rows = []
-    for replicate in range(REPLICATES[settings.profile]):
-        saved = sde.simulate(
-            network,
-            noise,
-            n=FEW,
-            t1=SMALL_DT * SMALL_STEPS,
-            dt=SMALL_DT,
-            initial=sde.Point(0.0),
-            seed=settings.seed,
-            replicate=replicate,
-            save_at=SMALL_DT * np.arange(0, SMALL_STEPS, 32),
-        ).saved
-        rows.append([(network.drift(theta) ** 2).sum() / FEW**2 for theta in saved])
-    right = problem.corrected(FEW)
-    return least_mean(np.array(rows)).times(1 / right), right * FEW / network.bound**2
+    """Return the ratio to the corrected bound for small noise, and this bound over B²/n."""
+    descent = small_noise(alpha, kind)
+    rows = small_noise_squares(descent, REPLICATES[settings.profile], settings.seed)
+    right = descent.corrected(FEW)
+    return least_mean(rows).times(1 / right), right * FEW / descent.bound**2
 
 
 def _controls(seed: int) -> tuple[Interval, Interval]:
     """Return the ratio to the printed bound without noise, and that to the corrected, broken."""
     calm, broken = counterexample(sigma=0.0), counterexample(WEAK, LONG_DT)
-    least = float(_squares(calm, FEW, 1, seed).min()) / calm.printed(FEW)
-    jumping = least_mean(_squares(broken, FEW, 8, seed))
+    least = float(squares(calm, FEW, 1, seed).min()) / calm.printed(FEW)
+    jumping = least_mean(squares(broken, FEW, 8, seed))
     return Interval(least, least, least, 0.99), jumping.times(1 / broken.corrected(FEW))
 
 
 def _ratios(found: _Found, *, printed: bool) -> dict[int, Interval]:
     """Return min_k E‖∇R‖² over a bound, by n."""
-    bound = found.problem.printed if printed else found.problem.corrected
+    bound = found.descent.printed if printed else found.descent.corrected
     return {n: least_mean(squares).times(1 / bound(n)) for n, squares in found.squares.items()}
 
 
@@ -334,7 +218,7 @@ def _gradients(found: _Found) -> Panel:
     n = np.geomspace(min(found.squares), max(found.squares), 30)
     printed, corrected = (
         [bound(int(width)) for width in n]
-        for bound in (found.problem.printed, found.problem.corrected)
+        for bound in (found.descent.printed, found.descent.corrected)
     )
     return Panel(
         "Squared gradient, h = 0.3 sin",
