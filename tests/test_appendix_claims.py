@@ -107,7 +107,7 @@ def test_ratios_of_the_lemma_by_hand():
 
 @pytest.mark.usefixtures("same_squares")
 def test_the_second_term_of_proposition_b_1_has_the_wrong_power():
-    # False-failure rate: over seeds 0 to 5 the 99 % intervals end at least 20 standard errors
+    # False-failure rate: over seeds 0 to 5 the 99 % intervals end at least 40 standard errors
     # inside their regions.
     assert verdict("proposition-B.1") == "fails as printed"
 
@@ -154,8 +154,8 @@ def test_the_interval_of_a_least_mean_covers():
 
 @pytest.mark.usefixtures("same_errors")
 def test_the_printed_constant_of_equation_14_fails():
-    # False-failure rate: below 1e-3 by the normal law, as over seeds 0 to 5 each 99 % interval
-    # ended at least 3.3 standard errors inside its region.
+    # False-failure rate: below 1e-3 by the normal law: exponents in n have intervals that end 4
+    # standard errors inside their regions on average, everything else is farther inside.
     assert verdict("equation-14") == "fails as printed"
 
 
@@ -178,7 +178,7 @@ def test_an_exponent_in_n_that_is_off_is_noticed(monkeypatch):
 @pytest.mark.usefixtures("same_errors")
 def test_a_constant_that_is_off_is_noticed(monkeypatch):
     right = one_step.norm_moment
-    monkeypatch.setattr(one_step, "norm_moment", lambda *law: 1.3 * right(*law))
+    monkeypatch.setattr(one_step, "norm_moment", lambda *law: 1.5 * right(*law))
     assert verdict("equation-14") == "inconclusive"
 
 

@@ -71,7 +71,7 @@ RUNS = {
     "standard": {100: 64, 1000: 32, 10_000: 16, 100_000: 8},
     "deep": {100: 1000, 1000: 500, 10_000: 200, 100_000: 40},
 }
-REPLICATES = {"quick": 8, "standard": 60, "deep": 600}
+REPLICATES = {"quick": 6, "standard": 60, "deep": 600}
 #: A step so long that the descent oscillates for ever, and noise too weak for the hypothesis.
 LONG_DT, WEAK = 20.0, 1e-6
 
