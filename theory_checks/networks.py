@@ -6,7 +6,7 @@ import numpy as np
 
 from sde import MeanFieldNetwork
 
-__all__ = ["circle_network", "symmetric_network", "trigonometric_network"]
+__all__ = ["circle_network", "steep_network", "symmetric_network", "trigonometric_network"]
 
 
 def circle_network(*, m: int = 8, radius: float = 1.0, amplitude: float = 1.0) -> MeanFieldNetwork:
@@ -54,3 +54,17 @@ def symmetric_network() -> MeanFieldNetwork:
     True
     """
     return MeanFieldNetwork(np.eye(2), [0.0, 0.0], feature="sine", loss="pseudo_huber")
+
+
+def steep_network(amplitude: float) -> MeanFieldNetwork:
+    """Return c tanh on the line with one datum and the logistic loss: steep for a large c.
+
+    Its drift has the Lipschitz constant c²/4 in the measure, beyond B ~ 4.4 c for c above 18.
+
+    Examples
+    --------
+    >>> network = steep_network(40.0)
+    >>> network.bound < 40.0**2 / 4
+    True
+    """
+    return MeanFieldNetwork([[1.0]], [1.0], amplitude=amplitude)

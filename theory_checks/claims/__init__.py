@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable
 
+import theory_checks.claims.equation_14 as equation_14
+import theory_checks.claims.lemma_c_1 as lemma_c_1
 import theory_checks.claims.proposition_a_1 as proposition_a_1
+import theory_checks.claims.proposition_b_1 as proposition_b_1
 import theory_checks.claims.theorem_3_1 as theorem_3_1
 import theory_checks.claims.theorem_4_1 as theorem_4_1
 import theory_checks.claims.theorem_4_2 as theorem_4_2
@@ -12,7 +15,16 @@ from theory_checks.plugins import installed_claims
 
 __all__ = ["CLAIMS", "find"]
 
-MODULES = (theorem_3_1, theorem_4_1, theorem_4_2, theorem_4_3, proposition_a_1)
+MODULES = (
+    theorem_3_1,
+    theorem_4_1,
+    theorem_4_2,
+    theorem_4_3,
+    proposition_a_1,
+    proposition_b_1,
+    lemma_c_1,
+    equation_14,
+)
 
 CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in MODULES}
 

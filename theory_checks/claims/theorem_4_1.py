@@ -30,14 +30,9 @@ import sde
 from theory_checks.claim import Claim, Settings
 from theory_checks.figures import Figure, Panel
 from theory_checks.networks import circle_network
+from theory_checks.one_step import one_step_bound, one_step_errors, tail_bound
 from theory_checks.series import order_points, power_law
-from theory_checks.statistics import (
-    Interval,
-    Order,
-    convergence_order,
-    proportion_interval,
-    ratio_interval,
-)
+from theory_checks.statistics import Interval, Order, convergence_order, ratio_interval
 from theory_checks.verdict import Evidence, Quantity
 
 ALPHA, T1, DIM = 1.5, 1.0, 2
@@ -64,8 +59,14 @@ def check(settings: Settings) -> Evidence:
     # heavy-tailed errors want many replicates, and a coarse reference does for them
     frozen = runs.errors(128, STEPS, STEPS[-1] / 4, "frozen", 5 * replicates)
     advance(0.5, "error of one step")
-    # as many reference steps in every step: what the reference misses is the same share of each
-    one = [runs.errors(16, [dt], dt / 32, "one-step", replicates) for dt in SHORT_STEPS]
+    one = one_step_errors(
+        runs.network,
+        runs.noise,
+        n=16,
+        steps=SHORT_STEPS,
+        replicates=3 * replicates,
+        seed=settings.seed,
+    )
     advance(0.6, "other noise laws")
     others = [quantity for noise in OTHERS for quantity in _other_quantities(settings, noise)]
     advance(0.7, "error against the number of particles")
@@ -79,7 +80,7 @@ def check(settings: Settings) -> Evidence:
     orders = {
         "grid": convergence_order(STEPS, grid, seed=seed, floor=grid[:, -1].mean() / 32),
         "frozen": convergence_order(STEPS, frozen, seed=seed, statistic="median"),
-        "one-step": convergence_order(SHORT_STEPS, np.hstack(one), seed=seed, statistic="median"),
+        "one-step": convergence_order(SHORT_STEPS, one, seed=seed, statistic="median"),
         "width": convergence_order(WIDTHS, np.hstack(wide), seed=seed, limit="infinity"),
         "control": convergence_order(STEPS, control, seed=seed, statistic="median"),
     }
@@ -100,7 +101,7 @@ class _Runs:
         n: int,
         steps: ArrayLike,
         reference: float,
-        norm: Literal["grid", "frozen", "one-step"],
+        norm: Literal["grid", "frozen"],
         replicates: int,
     ) -> NDArray[np.float64]:
         """Return Euler errors, one row a replicate and one column a step."""
@@ -145,7 +146,7 @@ def explicit_bound(
     dt, t1 : float
         Step and last time.
     tail : float
-        Upper bound of x^α P(‖L_1‖ > x) over x.
+        Upper bound of x^α P(‖σ L_1‖ > x) over x.
 
     Examples
     --------
@@ -153,28 +154,8 @@ def explicit_bound(
     >>> explicit_bound(1.0, noise, 8, 0.1, 2.0) > explicit_bound(1.0, noise, 8, 0.05, 2.0)
     True
     """
-    alpha = noise.alpha
-    largest, single = ((k * tail) ** (1 / alpha) * alpha / (alpha - 1) for k in (n, 1))
-    drift = bound**2 * (1 + bound) * dt / 2
-    jumps = bound * (largest + bound * single) * noise.sigma * dt ** (1 / alpha)
-    growth = t1 * math.exp(bound * (1 + bound) * t1)
-    return float(growth * (drift + alpha / (alpha + 1) * jumps))
-
-
-def _tail_bound(settings: Settings, noise: sde.StableNoise) -> float:
-    """Return an upper confidence bound of sup_x x^α P(‖L_1‖ > x), from a sample of L_1.
-
-    Beyond the sample's last threshold the product falls to its limit, the tail constant.
-    """
-    norms = np.sort(np.linalg.norm(noise.sample(2**18, DIM, seed=settings.seed), axis=1))
-    bounds = []
-    for share in 2.0 ** -np.arange(0, 12):
-        # between two of these thresholds x^α grows at most by the ratio of their powers
-        index = min(len(norms) - 1, int((1 - share) * len(norms)))
-        after = norms[min(len(norms) - 1, int((1 - share / 2) * len(norms)))]
-        upper = proportion_interval(len(norms) - index, len(norms), 0.999).high
-        bounds.append(upper * after**noise.alpha)
-    return float(max(*bounds, noise.tail_constant(DIM)))
+    growth = t1 / dt * math.exp(bound * (1 + bound) * t1)
+    return growth * one_step_bound(bound, noise, n, dt, tail)
 
 
 def _largest_ratio(settings: Settings) -> Interval:
@@ -183,7 +164,7 @@ def _largest_ratio(settings: Settings) -> Interval:
     The network is a weak one: the bound grows like exp(B²), and says something for small B only.
     """
     runs = _Runs(settings, circle_network(radius=0.5, amplitude=0.5))
-    bound, tail = runs.network.bound, _tail_bound(settings, runs.noise)
+    bound, tail = runs.network.bound, tail_bound(runs.noise, DIM, settings.seed)
     cases = [(128, float(dt)) for dt in STEPS] + [(int(n), WIDTH_STEP) for n in WIDTHS]
     ratios = [
         ratio_interval(
