@@ -122,7 +122,7 @@ def _console() -> Any:
 
     # a table that is piped to a file is not cut at 80 columns
     console = Console()
-    return console if console.is_terminal else Console(width=120)
+    return console if console.is_terminal else Console(width=130)
 
 
 def _check_writable(path: Path | None) -> None:

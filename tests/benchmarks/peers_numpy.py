@@ -6,8 +6,8 @@ one power is enough: with :math:`v` uniform in (-π/2, π/2), :math:`e` exponent
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import Any, ClassVar
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -59,7 +59,7 @@ class _Stable:
         out *= e
         np.cos(angle, out=angle)
         e *= angle
-        # twice as fast as np.power
+        # in less time than np.power
         np.log(e, out=e)
         e *= -1 / self.alpha
         np.exp(e, out=e)
@@ -90,19 +90,22 @@ def sample() -> dict[str, Any]:
 
         return Run(call, lambda out: out[:, None])
 
-    return {"whole arrays": whole, "arrays that fit the cache": pieces}
+    return {"whole arrays": whole, "pieces": pieces}
 
 
-class _Network:
+class _TanhNetwork:
     """The steps of a part of the particles; `observe` returns the sums that all parts share."""
+
+    FACTOR: ClassVar[int] = 1  # of what the feature is taken of
+    WEIGHT: ClassVar[int] = 1  # of what `slope` leaves
 
     def __init__(self, work: NetworkWork, part: slice, seed: int) -> None:
         self.start = work.theta[part]
         (n, p), m, dtype = self.start.shape, len(work.x), work.dtype
         self.dt, self.scale = dtype.type(work.dt), dtype.type(work.scale)
         self.x = np.ascontiguousarray(work.x, dtype)
-        self.transposed = np.ascontiguousarray(self.x.T)
-        self.h = np.empty((n, m), dtype)
+        self.forward = np.ascontiguousarray(self.FACTOR * self.x.T)
+        self.h, self.spare = np.empty((2, n, m), dtype)
         self.theta, self.change = np.empty((2, n, p), dtype)
         self.stable = _Stable(work.alpha, (n, p), dtype, seed)
 
@@ -112,22 +115,48 @@ class _Network:
 
     def observe(self) -> Any:
         """Return the sums of the features."""
-        np.matmul(self.theta, self.transposed, out=self.h)
+        np.matmul(self.theta, self.forward, out=self.h)
+        return self.feature()
+
+    def feature(self) -> Any:
+        """Turn products into tanh in place; return the sums."""
         np.tanh(self.h, out=self.h)
         return self.h.sum(axis=0)
 
+    def slope(self) -> None:
+        """Turn tanh into its derivative in place."""
+        self.h *= self.h
+        np.subtract(1, self.h, out=self.h)
+
     def move(self, weights: Any) -> None:
         """Take a step, given what every datum pulls with."""
-        h = self.h
-        h *= h
-        np.subtract(1, h, out=h)
-        h *= weights
-        np.matmul(h, self.x, out=self.change)
+        self.slope()
+        self.h *= self.WEIGHT * weights
+        np.matmul(self.h, self.x, out=self.change)
         self.change *= self.dt
         self.theta += self.change
         self.stable.fill(self.change)
         self.change *= self.scale
         self.theta += self.change
+
+
+class _LogisticNetwork(_TanhNetwork):
+    """The same with tanh a = 1 - 2q, q = 1 / (1 + e^(2a)): faster where NumPy's tanh is scalar."""
+
+    FACTOR, WEIGHT = 2, 4
+
+    def feature(self) -> Any:
+        """Turn twice the products into q; return the sums of tanh."""
+        with np.errstate(over="ignore"):  # 1 / inf is 0, as it should be
+            np.exp(self.h, out=self.h)
+        self.h += 1
+        np.reciprocal(self.h, out=self.h)
+        return len(self.h) - 2 * self.h.sum(axis=0)
+
+    def slope(self) -> None:
+        """Turn q into q (1 - q), a quarter of the derivative; `move` has weights times four."""
+        np.subtract(1, self.h, out=self.spare)
+        self.h *= self.spare
 
 
 class _Pull:
@@ -194,14 +223,18 @@ def network() -> dict[str, Any]:
         y = work.y.astype(work.dtype)
         return lambda mu: y / (1 + np.exp(y * mu)) / len(y)
 
-    def whole(work: NetworkWork) -> Run:
-        return _run(work, _Network, weights(work), len(work.theta), 1)
+    def whole(work: NetworkWork, kind: Any) -> Run:
+        return _run(work, kind, weights(work), len(work.theta), 1)
 
-    def pieces(work: NetworkWork) -> Run:
+    def pieces(work: NetworkWork, kind: Any) -> Run:
         size = max(128, 16 * PIECE // max(len(work.x), work.theta.shape[1]))
-        return _run(work, _Network, weights(work), size, work.threads)
+        return _run(work, kind, weights(work), size, work.threads)
 
-    return {"whole arrays": whole, "arrays that fit the cache, Python threads": pieces}
+    return {
+        f"{arrays}, {how}": partial(function, kind=kind)
+        for arrays, function in (("whole arrays", whole), ("pieces on threads", pieces))
+        for how, kind in (("tanh", _TanhNetwork), ("exp", _LogisticNetwork))
+    }
 
 
 def pull() -> dict[str, Any]:
@@ -213,7 +246,7 @@ def pull() -> dict[str, Any]:
     def pieces(work: PullWork) -> Run:
         return _run(work, _Pull, lambda mu: work.dt * mu, 2 * PIECE, work.threads)
 
-    return {"whole arrays": whole, "arrays that fit the cache, Python threads": pieces}
+    return {"whole arrays": whole, "pieces on threads": pieces}
 
 
 def products() -> dict[str, Any]:

@@ -147,14 +147,15 @@ def tables(report: Report) -> Group:
 def case_table(results: Sequence[CaseResult]) -> Table:
     """Return the table of cases: a line for each contestant."""
     table = Table(title="Time of the peers over ours", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("case", "ns a unit", "quartiles", "millions/s"):
-        table.add_column(column, justify="left" if column == "case" else "right")
+    table.add_column("case", min_width=44)
+    for column in ("ns a unit", "quartiles", "millions/s"):
+        table.add_column(column, justify="right")
     for column in ("peer / ours", "range", "target", ""):
-        table.add_column(column, justify="left" if not column else "right", no_wrap=True)
+        table.add_column(column, justify="right" if column else "left")
     for result in results:
-        head = f"{result.name} ({result.threads} thread{'s' * (result.threads > 1)})"
-        table.add_row(Text(head, style="bold"), *[""] * 7)
-        table.add_row(Text(f"  {result.title}; a unit is a {result.unit}", style="dim"))
+        head = f"{result.threads} thread{'s' * (result.threads > 1)}, a unit is a {result.unit}"
+        table.add_row(Text(result.name, style="bold").append(f" ({head})", style="dim"))
+        table.add_row(Text(result.title, style="dim"))
         ratios = {c.peer: c for c in result.comparisons}
         for entrant in result.entrants:
             _add_entrant(table, result, entrant, ratios.get(entrant.name))
