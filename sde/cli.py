@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["app"]
+__all__ = ["app", "load_suite"]
 
 # Threads that wait for each other by spinning crawl when another program has one of the cores, and
 # a benchmark's contestants would slow each other down. Read when the first kernel starts threads.
@@ -75,7 +75,7 @@ def bench(
     chosen cases is met, 1 when one is not met or could not be measured, and 2 when the command is
     not valid.
     """
-    suite = _suite()
+    suite = load_suite()
     try:
         chosen = suite.find(cases or [])
     except ValueError as error:
@@ -99,7 +99,7 @@ def bench(
     typer.echo("Every target is met.")
 
 
-def _suite() -> Any:
+def load_suite() -> Any:
     """Import the benchmark: `sde.benchmarks` of an installation, tests/benchmarks of a checkout."""
     if find_spec("sde.benchmarks") is None:
         folder = Path(__file__).parents[1] / "tests" / "benchmarks"

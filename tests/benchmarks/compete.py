@@ -131,7 +131,7 @@ def _choose(
             refused[variant] = str(error)
             continue
         except RuntimeError as error:
-            refused[variant] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            refused[variant] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
             continue
         runs[variant] = run
         warm_up[variant] = min(seconds_of(run.call, 1, settings.clock) for _ in range(3))

@@ -136,12 +136,19 @@ def tables(report: Report) -> Group:
         shown.append(case_table(cases))
     if studies:
         shown.append(study_table(studies))
-    shown += [
-        Text(f"{result.name}: {name} did not take part: {why}", style="yellow")
-        for result in cases
-        for name, why in result.absent.items()
-    ]
+    shown += [Text(line, style="yellow") for result in cases for line in _left_out(result)]
     return Group(*shown)
+
+
+def _left_out(result: CaseResult) -> list[str]:
+    """Say which contestants and variants did not take part, and why."""
+    lines = [
+        f"{result.name}: {name} did not take part: {why}" for name, why in result.absent.items()
+    ]
+    for entrant in result.entrants:
+        for variant, why in entrant.refused.items():
+            lines.append(f"{result.name}: {entrant.name} ({variant}) did not take part: {why}")
+    return lines
 
 
 def case_table(results: Sequence[CaseResult]) -> Table:
