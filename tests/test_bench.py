@@ -98,7 +98,7 @@ def test_patterns_choose_cases(invoke):
     ("arguments", "message"),
     [
         (("tinny",), "did you mean tiny?"),
-        (("tiny", "--rounds", "6"), "6 is not in the range x>=7"),
+        (("tiny", "--rounds", "6"), "'--rounds'"),
         (("tiny", "--threads", "100000"), "need --threads at most"),
         (("tiny", "--json", "nowhere/found.json"), "need a file that can be written to"),
     ],
@@ -181,7 +181,7 @@ def test_draws_of_another_law_are_refused(kind):
     prepare = cases.SCIPY.variants()["levy_stable.rvs"]
     work.check(prepare)
     with pytest.raises(checks.Disagreement, match="need draws of the law"):
-        work.check(altered(prepare, lambda draws: 1.05 * draws))
+        work.check(altered(prepare, lambda draws: 1.1 * draws))
     other = {"I": "II", "II": "III", "III": "I"}[kind]
     with pytest.raises(checks.Disagreement, match="need draws of the law"):
         work.check(lambda work: prepare(replace(work, kind=other)))
@@ -230,11 +230,9 @@ def test_peers_compute_the_network(name, package, variant, dtype):
 
 def test_numpy_computes_the_pull():
     work = PullWork.random(p=2, n=10_000, steps=3, threads=2)
-    by_name = {
-        contestant.name: contestant for contestant in cases.CASES["mean-field-ou"].contestants
-    }
-    for variant in by_name["NumPy"].variants().values():
-        work.check(variant)
+    _, numpy = cases.CASES["mean-field-ou"].contestants
+    for prepare in numpy.variants().values():
+        work.check(prepare)
 
 
 # ---- what is computed of the times

@@ -142,13 +142,13 @@ def tables(report: Report) -> Group:
 
 def _left_out(result: CaseResult) -> list[str]:
     """Say which contestants and variants did not take part, and why."""
-    lines = [
-        f"{result.name}: {name} did not take part: {why}" for name, why in result.absent.items()
-    ]
-    for entrant in result.entrants:
-        for variant, why in entrant.refused.items():
-            lines.append(f"{result.name}: {entrant.name} ({variant}) did not take part: {why}")
-    return lines
+    refused = {
+        f"{entrant.name} ({variant})": why
+        for entrant in result.entrants
+        for variant, why in entrant.refused.items()
+    }
+    left_out = {**result.absent, **refused}
+    return [f"{result.name}: {name} did not take part: {why}" for name, why in left_out.items()]
 
 
 def case_table(results: Sequence[CaseResult]) -> Table:
