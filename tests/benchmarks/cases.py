@@ -46,18 +46,19 @@ class Case:
 
 Entry = Case | Study
 
-NUMPY = ("numpy", "threadpoolctl")
+#: Holding BLAS to a number of threads takes threadpoolctl.
+BLAS = ("numpy", "threadpoolctl")
 NETWORK = (
     peer(OURS, (), "peers_ours", "network"),
-    peer("JAX", ("jax", "threadpoolctl"), "peers_jax", "network"),
-    peer("PyTorch", ("torch", "threadpoolctl"), "peers_torch", "network"),
-    peer("NumPy", NUMPY, "peers_numpy", "network"),
+    peer("JAX", ("jax",), "peers_jax", "network"),
+    peer("PyTorch", ("torch",), "peers_torch", "network"),
+    peer("NumPy", BLAS, "peers_numpy", "network"),
 )
 SCIPY = peer("scipy", ("scipy",), "peers_scipy", "sample")
 SAMPLE = peer(OURS, (), "peers_ours", "sample")
 DGEMM = (
-    peer("NumPy dgemm", NUMPY, "peers_numpy", "products"),
-    peer("PyTorch dgemm", ("torch", "threadpoolctl"), "peers_torch", "products"),
+    peer("NumPy dgemm", BLAS, "peers_numpy", "products"),
+    peer("PyTorch dgemm", ("torch",), "peers_torch", "products"),
 )
 
 
@@ -66,7 +67,7 @@ def _draws() -> Case:
         "draws",
         "stable numbers, alpha = 1.5",
         lambda _: DrawWork(1.5, "II", 2**18, 1),
-        (SAMPLE, SCIPY, peer("NumPy", NUMPY, "peers_numpy", "sample")),
+        (SAMPLE, SCIPY, peer("NumPy", ("numpy",), "peers_numpy", "sample")),
         {"scipy": 30, "NumPy": 10},
         threads=1,
     )
@@ -120,7 +121,7 @@ def _pull() -> Case:
         lambda threads: PullWork.random(p=2, n=65_536, steps=32, threads=threads),
         (
             peer(OURS, (), "peers_ours", "pull"),
-            peer("NumPy", NUMPY, "peers_numpy", "pull"),
+            peer("NumPy", ("numpy",), "peers_numpy", "pull"),
         ),
         {"NumPy": 8},
     )

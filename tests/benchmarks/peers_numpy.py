@@ -6,11 +6,12 @@ one power is enough: with :math:`v` uniform in (-π/2, π/2), :math:`e` exponent
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from .work import DrawWork, NetworkWork, PullWork, Run
 
@@ -28,8 +29,18 @@ def half_pi(dtype: Any) -> Any:
 
 
 @cache
-def _controller() -> ThreadpoolController:
+def _controller() -> Any:
+    from threadpoolctl import ThreadpoolController
+
     return ThreadpoolController()
+
+
+def _blas_threads(threads: int) -> AbstractContextManager[Any]:
+    """Hold BLAS to a number of threads; works that call it require what this needs."""
+    if find_spec("threadpoolctl") is None:
+        return nullcontext()
+    held: AbstractContextManager[Any] = _controller().limit(limits=threads)
+    return held
 
 
 class _Stable:
@@ -210,7 +221,7 @@ def _run(work: Any, kind: Any, weights: Any, size: int, workers: int) -> Run:
 
     def call() -> Any:
         # BLAS has the threads that Python leaves
-        with _controller().limit(limits=max(1, work.threads // workers)):
+        with _blas_threads(max(1, work.threads // workers)):
             return _steps(work, parts, weights, lambda f, items: list(each(f, items)))
 
     return Run(call, np.concatenate)
@@ -258,7 +269,7 @@ def products() -> dict[str, Any]:
         h, change = np.empty((len(theta), len(x))), np.empty_like(theta)
 
         def call() -> Any:
-            with _controller().limit(limits=work.threads):
+            with _blas_threads(work.threads):
                 for _ in range(work.steps):
                     np.matmul(theta, transposed, out=h)
                     np.matmul(h, x, out=change)
