@@ -1,0 +1,80 @@
+"""This library, through its public interface."""
+
+from typing import Any, Literal
+
+import numba
+
+import sde
+
+from .work import DrawWork, NetworkWork, PullWork, Run
+
+__all__ = ["network", "one_thread", "pull", "sample"]
+
+
+def sample() -> dict[str, Any]:
+    """Draw with `StableNoise.sample`."""
+
+    def prepare(work: DrawWork) -> Run:
+        noise = sde.StableNoise(work.alpha, work.kind)
+
+        def call() -> Any:
+            numba.set_num_threads(work.threads)
+            return noise.sample(work.n, work.dim)
+
+        return Run(call)
+
+    return {"StableNoise.sample": prepare}
+
+
+def network() -> dict[str, Any]:
+    """Simulate a `MeanFieldNetwork`."""
+    return {"simulate": _network}
+
+
+def one_thread() -> dict[str, Any]:
+    """Simulate a `MeanFieldNetwork` on one thread, whatever the case says."""
+    return {"simulate": lambda work: _network(work, threads=1)}
+
+
+def pull() -> dict[str, Any]:
+    """Simulate the mean-field Ornstein-Uhlenbeck system as a user writes it."""
+
+    def prepare(work: PullWork) -> Run:
+        p = work.theta.shape[1]
+
+        def position(theta: Any, out: Any) -> None:
+            for c in range(p):
+                out[c] = theta[c]
+
+        def pulled(theta: Any, mean_field: Any, out: Any) -> None:
+            for c in range(p):
+                out[c] = mean_field[c] - theta[c]
+
+        return _simulate(sde.McKeanVlasov(p, p, position, pulled), work, work.threads)
+
+    return {"McKeanVlasov": prepare}
+
+
+def _network(work: NetworkWork, threads: int | None = None) -> Run:
+    net = sde.MeanFieldNetwork(work.x, work.y, feature="tanh", loss="logistic")
+    return _simulate(net, work, threads or work.threads)
+
+
+def _simulate(system: sde.System, work: NetworkWork | PullWork, threads: int) -> Run:
+    # a step's noise has scale sigma dt^(1/alpha)
+    noise = sde.StableNoise(work.alpha, "II", work.scale / work.dt ** (1 / work.alpha))
+    dtype: Literal["float32", "float64"] = "float32" if work.dtype == "float32" else "float64"
+
+    def call() -> Any:
+        numba.set_num_threads(threads)
+        return sde.simulate(
+            system,
+            noise,
+            n=len(work.theta),
+            t1=work.steps * work.dt,
+            dt=work.dt,
+            initial=work.theta,
+            dtype=dtype,
+        ).theta
+
+    return Run(call)

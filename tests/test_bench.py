@@ -1,0 +1,293 @@
+"""The benchmark: what it refuses, what it computes of the times, and its command."""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import sde
+from sde.cli import app, load_suite
+
+load_suite()
+
+from sde.benchmarks import cases, checks, compete, costs, measure, report  # noqa: E402  # loaded above
+from sde.benchmarks.contestants import OURS, Contestant  # noqa: E402
+from sde.benchmarks.measurement import Measurement, Study  # noqa: E402
+from sde.benchmarks.work import DrawWork, NetworkWork, PullWork, Run  # noqa: E402
+
+ROOT = Path(__file__).parents[1]
+QUICK = measure.Settings(seconds=0.0, threads=1, pause=lambda _: None)
+WORK = NetworkWork.random(p=2, m=3, n=512, steps=2, threads=1)
+
+
+def tiny(**targets):
+    by_name = {contestant.name: contestant for contestant in cases.NETWORK}
+    contestants = (by_name[OURS], by_name["NumPy"])
+    return cases.Case("tiny", "a tiny network", lambda _: WORK, contestants, targets)
+
+
+@pytest.fixture
+def invoke(monkeypatch, tmp_path):
+    """Return a function that runs `sde bench` in an empty folder, over two tiny entries."""
+    study = Study("two", "a number", lambda _: [Measurement("n", 2.0, 2, 2, "s", "at most", (1,))])
+    registry = {"tiny": tiny(NumPy=1e-6), "tiny-hard": tiny(NumPy=1e9), "two": study}
+    registry = {name: replace(entry, name=name) for name, entry in registry.items()}
+    monkeypatch.setattr(cases, "CASES", registry)
+    monkeypatch.chdir(tmp_path)
+    options = ("--threads", "1", "--seconds", "0")
+    return lambda *arguments: CliRunner().invoke(app, ["bench", *options, *arguments])
+
+
+def words(text):
+    """Return a text without the frames and line breaks of an error box."""
+    return " ".join(text.replace("│", " ").split())
+
+
+# ---- the command
+
+
+def test_list_shows_every_case_and_its_targets():
+    result = CliRunner().invoke(app, ["bench", "--list"])
+    assert result.exit_code == 0, result.output
+    for name, entry in cases.CASES.items():
+        assert f"{name} " in result.stdout
+        for target in getattr(entry, "targets", {}).values():
+            assert f"≥ {target:g}" in result.stdout
+
+
+def test_a_case_from_end_to_end(invoke, tmp_path):
+    result = invoke("tiny", "--json", "found.json")
+    assert result.exit_code == 0, result.output
+    assert "Every target is met." in result.stdout
+    data = json.loads((tmp_path / "found.json").read_text())
+    assert data["schema"] == report.SCHEMA
+    assert data["settings"] == {"rounds": 7, "seconds": 0.0, "threads": 1}
+    assert {"processor", "flags", "memory_gib", "packages", "blas", "date"} <= set(data["machine"])
+    (case,) = data["cases"]
+    assert (case["name"], case["unit"], case["units_a_call"]) == ("tiny", "particle-step", 1024)
+    ours, numpy = case["contestants"]
+    assert (ours["name"], numpy["name"]) == (OURS, "NumPy")
+    assert len(numpy["variants_warm_nanoseconds"]) == 4
+    (comparison,) = case["comparisons"]
+    expected = np.divide(numpy["seconds_a_call"], ours["seconds_a_call"])
+    assert comparison["rounds"] == expected.tolist()
+    assert comparison["ratio"]["median"] == np.median(expected)
+    assert comparison["met"] is case["met"] is True
+
+
+def test_a_target_that_is_not_met_gives_status_1(invoke):
+    for name in ("tiny-hard", "two"):
+        result = invoke(name)
+        assert result.exit_code == 1
+        assert "not met" in result.stdout
+
+
+def test_patterns_choose_cases(invoke):
+    assert words(invoke("tiny*", "--list").stdout).count("a tiny network") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("tinny",), "did you mean tiny?"),
+        (("tiny", "--rounds", "6"), "'--rounds'"),
+        (("tiny", "--threads", "100000"), "need --threads at most"),
+        (("tiny", "--json", "nowhere/found.json"), "need a file that can be written to"),
+    ],
+)
+def test_usage_errors_give_status_2(invoke, arguments, message):
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert message in words(result.stderr)
+
+
+def test_another_blas_kernel_is_refused(invoke, monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    result = invoke("tiny")
+    assert result.exit_code == 2
+    assert "need OPENBLAS_CORETYPE unset" in words(result.stderr)
+
+
+def test_the_process_keeps_its_cores(invoke):
+    if not hasattr(os, "sched_getaffinity"):
+        pytest.skip("no affinity on this system")
+    before = os.sched_getaffinity(0)
+    invoke("two")
+    assert os.sched_getaffinity(0) == before
+
+
+def test_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "sde", "bench", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "--json" in done.stdout
+
+
+def test_an_installation_holds_the_suite():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["force-include"] == {"tests/benchmarks": "sde/benchmarks"}
+    assert project["project"]["scripts"]["sde"] == "sde.cli:app"
+    extra = project["project"]["optional-dependencies"]["bench"]
+    assert "torch==2.13.0" in extra
+
+
+# ---- what is refused
+
+
+def altered(prepare, change):
+    """Return contestants whose result is changed."""
+
+    def wrong(work):
+        run = prepare(work)
+        return Run(run.call, lambda value: change(run.read(value)))
+
+    return wrong
+
+
+@pytest.fixture
+def ours():
+    return cases.NETWORK[0].variants()["simulate"]
+
+
+def test_a_wrong_drift_is_refused(ours):
+    wrong = altered(ours, lambda theta: theta + 1e-9 * np.eye(*theta.shape))
+    with pytest.raises(checks.Disagreement, match="need the drift to 1e-10 of its largest entry"):
+        WORK.check(wrong)
+    WORK.check(ours)
+
+
+def test_a_wrong_drift_does_not_take_part(ours):
+    wrong = Contestant("wrong", (), lambda: {"v": altered(ours, lambda theta: theta + 1)})
+    case = replace(tiny(wrong=1.0), contestants=(cases.NETWORK[0], wrong))
+    result = compete.compete(case, QUICK, lambda _: None)
+    assert [entrant.name for entrant in result.entrants] == [OURS]
+    assert "need the drift" in result.absent["wrong"]
+    assert not result.met
+
+
+@pytest.mark.parametrize("kind", ["I", "II", "III"])
+def test_draws_of_another_law_are_refused(kind):
+    # the right law fails with probability 12 * 6e-7, were the seed changed
+    work = DrawWork(1.5, kind, 2**15, 3)
+    prepare = cases.SCIPY.variants()["levy_stable.rvs"]
+    work.check(prepare)
+    with pytest.raises(checks.Disagreement, match="need draws of the law"):
+        work.check(altered(prepare, lambda draws: 1.1 * draws))
+    other = {"I": "II", "II": "III", "III": "I"}[kind]
+    with pytest.raises(checks.Disagreement, match="need draws of the law"):
+        work.check(lambda work: prepare(replace(work, kind=other)))
+
+
+def test_numbers_that_are_none_are_refused():
+    draws = sde.StableNoise(1.5, "II").sample(1000, 2)
+    draws[7] = np.nan
+    with pytest.raises(checks.Disagreement, match="got nan"):
+        checks.check_law(draws, sde.StableNoise(1.5, "II"))
+
+
+def test_what_is_not_installed_is_said():
+    absent = Contestant("ghost", ("no_such_package",), dict)
+    case = replace(tiny(ghost=2.0), contestants=(cases.NETWORK[0], absent))
+    result = compete.compete(case, QUICK, lambda _: None)
+    assert "no_such_package not installed" in result.absent["ghost"]
+    assert not result.met
+
+
+NETWORK_VARIANTS = [
+    ("JAX", "jax", "threefry2x32, rows"),
+    ("JAX", "jax", "threefry2x32, columns"),
+    ("JAX", "jax", "rbg, columns"),
+    ("PyTorch", "torch", "eager, rows"),
+    ("PyTorch", "torch", "eager, columns"),
+    ("NumPy", "numpy", "whole arrays, tanh"),
+    ("NumPy", "numpy", "pieces on threads, exp"),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("name", "package", "variant"), NETWORK_VARIANTS)
+@pytest.mark.filterwarnings("default")  # of the peers' own code
+def test_peers_compute_the_network(name, package, variant, dtype):
+    pytest.importorskip(package)
+    (peer,) = (contestant for contestant in cases.NETWORK if contestant.name == name)
+    work = NetworkWork.random(p=2, m=3, n=2048, steps=3, threads=2, dtype=dtype)
+    run = peer.variants()[variant]
+    work.check(run)
+    found = run(work).result()
+    assert found.shape == (2048, 2)
+    assert found.dtype == dtype
+    assert np.isfinite(found).all()
+
+
+def test_numpy_computes_the_pull():
+    work = PullWork.random(p=2, n=10_000, steps=3, threads=2)
+    _, numpy = cases.CASES["mean-field-ou"].contestants
+    for prepare in numpy.variants().values():
+        work.check(prepare)
+
+
+# ---- what is computed of the times
+
+
+class FakeTime:
+    """A clock that calls move, each by its own seconds, and slower in some turns."""
+
+    def __init__(self):
+        self.now, self.turns = 0.0, []
+
+    def call(self, name, seconds):
+        def run():
+            self.turns.append(name)
+            self.now += next(seconds)
+
+        return run
+
+
+def test_contestants_take_turns_and_ratios_cancel_a_slow_round():
+    time = FakeTime()
+    warm = [1.0, 1.0]  # two calls that say how long one takes
+    slow = [1.0, 1.0, 9.0, 1.0, 1.0, 1.0, 1.0]
+    calls = {
+        "a": time.call("a", iter(warm + slow)),
+        "b": time.call("b", iter([3 * s for s in warm + slow])),
+    }
+    settings = measure.Settings(seconds=0.5, clock=lambda: time.now, pause=lambda _: None)
+    timings = measure.alternate(calls, settings)
+    assert time.turns == ["a", "a", "b", "b", *["a", "b"] * 7]
+    assert timings["a"].rounds == tuple(slow)
+    assert measure.ratios(timings["b"], timings["a"]) == [3.0] * 7
+
+
+def test_a_round_lasts_as_long_as_asked():
+    time = FakeTime()
+    call = time.call("a", itertools.repeat(0.03))
+    settings = measure.Settings(seconds=0.2, clock=lambda: time.now, pause=lambda _: None)
+    timing = measure.alternate({"a": call}, settings)["a"]
+    assert timing.calls == 7
+    assert timing.rounds == pytest.approx([0.03] * 7)
+
+
+def test_the_median_ratio_decides():
+    comparison = compete.Comparison("peer", (1.0, 2.0, 3.0, 4.0, 99.0), 3.0)
+    assert comparison.met
+    assert not replace(comparison, target=3.1).met
+    assert replace(comparison, target=None).met is None
+
+
+def test_memory_is_counted_in_states(monkeypatch):
+    monkeypatch.setattr(costs, "probe", lambda *_: {"growth": 260, "state": 200})
+    (row,) = costs.memory_cost(QUICK)
+    assert (row.value, row.met) == (1.3, True)
+
+
+def test_a_failed_study_is_not_met():
+    assert not report.StudyResult("s", "t", (), "stopped").met
