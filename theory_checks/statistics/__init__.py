@@ -1,5 +1,6 @@
 """Intervals, convergence orders and tail estimators: everything that a verdict rests on."""
 
+from theory_checks.statistics.distances import ks_distance
 from theory_checks.statistics.intervals import (
     Interval,
     mean_interval,
@@ -16,6 +17,7 @@ __all__ = [
     "Order",
     "convergence_order",
     "hill_index",
+    "ks_distance",
     "mean_interval",
     "median_interval",
     "proportion_interval",
