@@ -18,6 +18,7 @@ Control: at α = 2 the truncated second moment stops growing.
 """
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -68,14 +69,15 @@ CASES = (
 )
 CONTROL = Case(2.0, "III", 20.0, 100.0, 1, 0.0)
 #: Numbers x of the parts of E W between x and 2x.
-PARTS = 20.0 * 2.0 ** np.arange(3)
-#: Groups of copies whose means are resampled.
-GROUPS = 256
+PARTS = 15.0 * 2.0 ** np.arange(3)
+#: Copies in a chunk, how many times the chunks of a case are drawn, and groups of a chunk: means of
+#: groups stand for single copies, which would not fit in memory.
+CHUNK, GROUPS = 2**20, 128
+FACTOR = {"quick": 1, "standard": 12, "deep": 200}
 #: Sizes M of the means of W^α, and rows of as many free particles.
 SIZES = 4 ** np.arange(3, 7)
 MEAN_NOISE = sde.StableNoise(1.5, "II")
-CHUNK = {"quick": 2**20, "standard": 2**22, "deep": 2**25}
-ROWS = {"quick": 4096, "standard": 2**14, "deep": 2**18}
+ROWS = {"quick": 4096, "standard": 2**15, "deep": 2**18}
 #: Bound below which E|S| is measured.
 END = 1000.0
 #: Of the rise of a median, of an exponent, and of E|S|: intervals of 0.05, 0.09 and 0.01 in the
@@ -90,9 +92,9 @@ def check(settings: Settings) -> Evidence:
     found = []
     for k, case in enumerate(CASES):
         settings.advance(0.25 * k, f"truncated moments, {case.label}")
-        found.append(_Found(case, _norms(settings, case)))
+        found.append(_Found.of(settings, case, FACTOR[settings.profile] * case.chunks))
     settings.advance(0.75, "control: Gaussian noise")
-    control = _Found(CONTROL, _norms(settings, CONTROL))
+    control = _Found.of(settings, CONTROL, CONTROL.chunks)
     settings.advance(0.8, "means of the α-th power")
     drift = _drift(settings)
     settings.advance(0.9, "E|S| on the line")
@@ -110,7 +112,7 @@ def check(settings: Settings) -> Evidence:
     ]
     saturates = Quantity.of(
         f"part of E W² between {CONTROL.low:g} and {CONTROL.high:g} at α = 2",
-        control.between(CONTROL.low, CONTROL.high, 2.0),
+        mean_interval(control.window),
         0.01,
         "<=",
     )
@@ -123,49 +125,62 @@ def _label(noise: sde.StableNoise) -> str:
 
 
 class _Found(NamedTuple):
-    """Norms of copies of the limit, and their law."""
+    """Moments of copies of the limit between two bounds, one row a group of copies."""
 
     case: Case
-    norms: NDArray[np.float64]
+    window: NDArray[np.float64]  # E[W^α; low < W <= high], shape (G,)
+    parts: NDArray[np.float64]  # E[W; x < W <= 2x], shape (G, len(PARTS))
+    norms: NDArray[np.float64]  # the first chunk, for the figure
+
+    @classmethod
+    def of(cls, settings: Settings, case: Case, chunks: int) -> "_Found":
+        window, parts = [], []
+        for k, norms in enumerate(_norms(settings, case, chunks)):
+            first = norms if k == 0 else first
+            groups = norms.reshape(GROUPS, -1)
+            window.append(_windowed(groups, case.low, case.high, case.alpha).mean(axis=1))
+            means = [_windowed(groups, x, 2 * x, 1.0).mean(axis=1) for x in PARTS]
+            parts.append(np.column_stack(means))
+        return cls(case, np.concatenate(window), np.concatenate(parts), first)
 
     @property
     def constant(self) -> float:
         """The tail constant c."""
         return T1 * self.case.noise.tail_constant(DIM)
 
-    def between(self, low: float, high: float, power: float) -> Interval:
-        """Return E[W^power; low < W <= high]."""
-        return mean_interval(_windowed(self.norms, low, high) ** power)
-
     def slope(self) -> Interval:
         """Return the slope of E[W^α; W <= x] in log x, over the range of the power law, over αc."""
-        alpha, low, high = self.case.alpha, self.case.low, self.case.high
-        unit = alpha * self.constant * np.log(high / low)
-        return self.between(low, high, alpha).times(float(1 / unit))
+        unit = self.case.alpha * self.constant * math.log(self.case.high / self.case.low)
+        return mean_interval(self.window).times(1 / unit)
 
-    def parts(self, settings: Settings) -> Order:
+    def order(self, settings: Settings) -> Order:
         """Return the exponent in x of the part of E W between x and 2x."""
-        groups = self.norms.reshape(GROUPS, -1)
-        columns = [_windowed(groups, x, 2 * x).mean(axis=1) for x in PARTS]
-        return convergence_order(PARTS, np.column_stack(columns), seed=settings.seed)
+        return convergence_order(PARTS, self.parts, resamples=RESAMPLES, seed=settings.seed)
+
+    def truncated(self, x: float) -> Interval:
+        """Return E[W^α; W <= x]."""
+        return mean_interval(_windowed(self.norms, 0.0, x, self.case.alpha))
 
 
-def _windowed(norms: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
-    return np.where((norms > low) & (norms <= high), norms, 0.0)
+def _windowed(
+    norms: NDArray[np.float64], low: float, high: float, power: float
+) -> NDArray[np.float64]:
+    """Return W^power where low < W <= high, and 0 elsewhere."""
+    inside = (norms > low) & (norms <= high)
+    return np.power(norms, power, where=inside, out=np.zeros(norms.shape))
 
 
-def _norms(settings: Settings, case: Case) -> NDArray[np.float64]:
-    chunks = limit_norms(
+def _norms(settings: Settings, case: Case, chunks: int) -> Iterator[NDArray[np.float64]]:
+    return limit_norms(
         circle_network(m=4),
         case.noise,
         t1=T1,
         dt=DT,
-        n=CHUNK[settings.profile],
-        chunks=range(case.chunks),
+        n=CHUNK,
+        chunks=range(chunks),
         seed=settings.seed,
         flow_seed=settings.other_seed(1),
     )
-    return np.concatenate(list(chunks))
 
 
 def _drift(settings: Settings) -> Order:
@@ -190,7 +205,7 @@ def _drift(settings: Settings) -> Order:
 
 def _quantities(settings: Settings, found: _Found) -> tuple[Quantity, ...]:
     case = found.case
-    slope, parts = found.slope(), found.parts(settings)
+    slope, parts = found.slope(), found.order(settings)
     name = "exponent in x of the part of E W between x and 2x"
     return (
         Quantity.of(
@@ -228,11 +243,9 @@ def _quantities(settings: Settings, found: _Found) -> tuple[Quantity, ...]:
 
 def _scalar_mean(settings: Settings, case: Case) -> Interval:
     """Return E|S|, measured below END and completed by the tail."""
-    draws = np.abs(
-        case.noise.increments(CHUNK[settings.profile], 1, 1.0, 1, seed=settings.other_seed(3))
-    ).ravel()
+    draws = np.abs(case.noise.increments(CHUNK, 1, 1.0, 1, seed=settings.other_seed(3))).ravel()
     tail = case.alpha * case.noise.tail_constant(1) * END ** (1 - case.alpha) / (case.alpha - 1)
-    return mean_interval(_windowed(draws, 0.0, END) + tail)
+    return mean_interval(_windowed(draws, 0.0, END, 1.0) + tail)
 
 
 def _figure(found: list[_Found], control: _Found, drift: Order) -> Figure:
@@ -248,16 +261,14 @@ def _figure(found: list[_Found], control: _Found, drift: Order) -> Figure:
 def _truncated(found: list[_Found], control: _Found) -> Panel:
     grid = np.geomspace(2.0, 300.0, 12)
     series = []
-    # one chunk is enough for a picture
-    shown = [each._replace(norms=each.norms[: CHUNK["quick"]]) for each in (*found, control)]
-    for k, each in enumerate(shown):
-        case, gaussian = each.case, each.case is CONTROL
+    for k, each in enumerate([*found, control]):
+        case, gaussian = each.case, each is control
         label = f"control: α = {case.alpha:g}" if gaussian else case.label
         kept = grid[grid <= 1.01 * (case.high if not gaussian else grid[-1])]
-        values = [each.between(0.0, float(x), case.alpha) for x in kept]
+        values = [each.truncated(float(x)) for x in kept]
         series.append(points(label, kept, values, control=gaussian))
         if not gaussian:
-            start = each.between(0.0, case.low, case.alpha).estimate
+            start = each.truncated(case.low).estimate
             slope = case.alpha * each.constant
             line = start + slope * np.log(np.array([case.low, case.high]) / case.low)
             name = "" if k else "law: slope α c"
@@ -302,7 +313,7 @@ CLAIM = Claim(
     setting=(
         "copies of the limit of a tanh network on 4 inputs around the unit circle, logistic loss, "
         f"p = {DIM}; standard normal initial states, σ = 1, t = {T1:g}, η = {DT:g}; 2, 4 and 6 "
-        f"times {CHUNK['quick']} copies for α = 1.2, 1.5, 1.8 (quick profile)."
+        f"times {CHUNK} copies for α = 1.2, 1.5, 1.8 (quick profile)."
     ),
     method=__doc__,
 )
