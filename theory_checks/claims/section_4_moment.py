@@ -134,9 +134,9 @@ class _Found(NamedTuple):
 
     @classmethod
     def of(cls, settings: Settings, case: Case, chunks: int) -> "_Found":
-        window, parts = [], []
-        for k, norms in enumerate(_norms(settings, case, chunks)):
-            first = norms if k == 0 else first
+        window, parts, first = [], [], np.empty(0)
+        for norms in _norms(settings, case, chunks):
+            first = first if first.size else norms
             groups = norms.reshape(GROUPS, -1)
             window.append(_windowed(groups, case.low, case.high, case.alpha).mean(axis=1))
             means = [_windowed(groups, x, 2 * x, 1.0).mean(axis=1) for x in PARTS]
