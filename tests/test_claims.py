@@ -16,7 +16,8 @@ def verdict(name, seed=0):
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
 def test_a_claim_says_what_it_is_about(claim):
-    assert re.fullmatch(r"(theorem|proposition|lemma)-[0-9A-D]\.\d|equation-\d+", claim.id)
+    numbered = r"(theorem|proposition|lemma)-[0-9A-D]\.\d|equation-\d+|section-\d-[a-z]+"
+    assert re.fullmatch(numbered, claim.id)
     for text in (claim.title, claim.statement, claim.printed_form, claim.setting, claim.method):
         assert text.strip()
     assert "Control" in claim.method or "control" in claim.method

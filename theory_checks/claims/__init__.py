@@ -4,8 +4,13 @@ from collections.abc import Iterable
 
 import theory_checks.claims.equation_14 as equation_14
 import theory_checks.claims.lemma_c_1 as lemma_c_1
+import theory_checks.claims.lemma_c_2 as lemma_c_2
+import theory_checks.claims.lemma_c_3 as lemma_c_3
+import theory_checks.claims.lemma_d_1 as lemma_d_1
 import theory_checks.claims.proposition_a_1 as proposition_a_1
 import theory_checks.claims.proposition_b_1 as proposition_b_1
+import theory_checks.claims.section_2_compressibility as section_2_compressibility
+import theory_checks.claims.section_4_moment as section_4_moment
 import theory_checks.claims.theorem_3_1 as theorem_3_1
 import theory_checks.claims.theorem_4_1 as theorem_4_1
 import theory_checks.claims.theorem_4_2 as theorem_4_2
@@ -23,7 +28,12 @@ MODULES = (
     proposition_a_1,
     proposition_b_1,
     lemma_c_1,
+    lemma_c_2,
+    lemma_c_3,
+    lemma_d_1,
     equation_14,
+    section_2_compressibility,
+    section_4_moment,
 )
 
 CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in MODULES}

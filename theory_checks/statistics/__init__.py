@@ -36,6 +36,7 @@ True
 """
 
 from theory_checks.statistics.bounds import Boundedness, is_bounded
+from theory_checks.statistics.distances import ks_distance
 from theory_checks.statistics.intervals import (
     Interval,
     mean_interval,
@@ -58,6 +59,7 @@ __all__ = [
     "convergence_order",
     "hill_index",
     "is_bounded",
+    "ks_distance",
     "mean_interval",
     "median_interval",
     "proportion_interval",
