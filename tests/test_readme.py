@@ -32,7 +32,7 @@ def registries():
 
 
 def test_there_are_snippets():
-    assert len(SNIPPETS) == 4
+    assert len(SNIPPETS) == 5
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
@@ -59,6 +59,10 @@ def test_extras_and_scripts_exist():
 def test_recorded_verdicts_are_those_of_the_claims():
     from theory_checks.claims import CLAIMS
 
-    rows = re.findall(r"^\| (Theorem|Proposition) (\S+) \|.*\| (.*) \|$", README, re.MULTILINE)
-    printed = {f"{kind.lower()}-{number}": verdict for kind, number, verdict in rows}
-    assert printed == {name: claim.recorded for name, claim in CLAIMS.items()}
+    kinds = "Theorem|Proposition|Lemma|equation|Section"
+    rows = re.findall(rf"^\| ({kinds}) (\S+) \|.*\| (.*) \|$", README, re.MULTILINE)
+    printed = {f"{kind.lower()}-{number.strip('()')}": verdict for kind, number, verdict in rows}
+    # a section is known by what is claimed there too
+    assert {
+        re.sub(r"^(section-\d)-.*", r"\1", name): claim.recorded for name, claim in CLAIMS.items()
+    } == printed

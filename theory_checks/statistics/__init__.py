@@ -27,10 +27,10 @@ The rate of propagation of chaos of a system of one's own, noisy Kuramoto oscill
 >>> floor = 3 * flow.standard_error.max()
 >>> order = convergence_order(n, gaps, floor=floor, drop="drift", limit="infinity")
 >>> print(order.diagnosis())
-order -0.498, 99 % interval -0.559 to -0.437, from 5 of 5 values
-local slopes -0.565 to -0.454
-drift at the far end -0.0185 (-0.155 to 0.118): none seen
-noise floor: at most 4.52 % of an error, widens each side by 0.0238
+order -0.495, 99 % interval -0.553 to -0.437, from 5 of 5 values
+local slopes -0.551 to -0.448
+drift at the far end -0.00761 (-0.144 to 0.129): none seen
+noise floor: at most 4.2 % of an error, widens each side by 0.022
 >>> order.low < -0.5 < order.high
 True
 """
