@@ -50,6 +50,7 @@ CONTROL = Case(0.8, "II", 1.0)
 SIZES = 4 ** np.arange(2, 6)
 CHUNK = 2**20
 CHUNKS = {"quick": 3, "standard": 8, "deep": 128}
+CONTROL_CHUNKS = {"quick": 1, "standard": 12, "deep": 128}
 #: Of an exponent: what is left of the approach, at most 0.03, and the noise and the interval of
 #: the quick profile, 0.07. Of the ratio to the law: 0.1 of approach and an interval of 0.08.
 TOLERANCE, RATIO_TOLERANCE = 0.1, 0.3
@@ -64,7 +65,7 @@ def check(settings: Settings) -> Evidence:
         settings.advance(0.3 * k, f"means of the supremum, α = {case.alpha}, Type {case.kind}")
         spreads.append(_spread(settings, case, CHUNKS[settings.profile]))
     settings.advance(0.9, f"control: α = {CONTROL.alpha}")
-    control = _spread(settings, CONTROL, max(1, CHUNKS[settings.profile] // 3))
+    control = _spread(settings, CONTROL, CONTROL_CHUNKS[settings.profile])
     quantities = [quantity for spread in spreads for quantity in _quantities(spread)]
     controls = (
         Quantity.of(
