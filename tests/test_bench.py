@@ -254,15 +254,15 @@ class FakeTime:
 
 def test_contestants_take_turns_and_ratios_cancel_a_slow_round():
     time = FakeTime()
-    warm = [1.0, 1.0]  # two calls that say how long one takes
+    warm = [1.0, 1.0, 1.0]  # calls that say how long one takes
     slow = [1.0, 1.0, 9.0, 1.0, 1.0, 1.0, 1.0]
     calls = {
         "a": time.call("a", iter(warm + slow)),
-        "b": time.call("b", iter([3 * s for s in warm + slow])),
+        "b": time.call("b", iter([3 * s for s in warm[:2] + slow])),
     }
     settings = measure.Settings(seconds=0.5, clock=lambda: time.now, pause=lambda _: None)
     timings = measure.alternate(calls, settings)
-    assert time.turns == ["a", "a", "b", "b", *["a", "b"] * 7]
+    assert time.turns == [*["a"] * 3, *["b"] * 2, *["a", "b"] * 7]
     assert timings["a"].rounds == tuple(slow)
     assert measure.ratios(timings["b"], timings["a"]) == [3.0] * 7
 

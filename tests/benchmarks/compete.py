@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from .cases import Case
 from .checks import Disagreement
 from .contestants import OURS, REMEDY, Contestant
-from .measure import Settings, Spread, Timing, alternate, ratios, seconds_of
+from .measure import Settings, Spread, Timing, alternate, best_seconds, ratios
 from .work import Run, Work
 
 __all__ = ["CaseResult", "Comparison", "Entrant", "compete"]
@@ -134,7 +134,7 @@ def _choose(
             refused[variant] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
             continue
         runs[variant] = run
-        warm_up[variant] = min(seconds_of(run.call, 1, settings.clock) for _ in range(3))
+        warm_up[variant] = best_seconds(run.call, settings)
     if not warm_up:
         return "; ".join(f"{variant}: {why}" for variant, why in refused.items())
     best = min(warm_up, key=warm_up.__getitem__)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Settings", "Spread", "Timing", "alternate", "ratios", "seconds_of"]
+__all__ = ["Settings", "Spread", "Timing", "alternate", "best_seconds", "ratios", "seconds_of"]
 
 Call = Callable[[], Any]
 Clock = Callable[[], float]
@@ -70,6 +70,14 @@ def seconds_of(call: Call, calls: int, clock: Clock) -> float:
     return (clock() - start) / calls
 
 
+def best_seconds(call: Call, settings: Settings) -> float:
+    """Return the least seconds of three warm calls; of fewer, once they took ten rounds' time."""
+    found = [seconds_of(call, 1, settings.clock)]
+    while len(found) < 3 and sum(found) < 10 * settings.seconds:
+        found.append(seconds_of(call, 1, settings.clock))
+    return min(found)
+
+
 def alternate(calls: Mapping[str, Call], settings: Settings) -> dict[str, Timing]:
     """Time warm contestants by turns: A B C, A B C, ...
 
@@ -91,7 +99,7 @@ def alternate(calls: Mapping[str, Call], settings: Settings) -> dict[str, Timing
 
 def _calls_a_round(call: Call, settings: Settings) -> int:
     """Return how many calls last as long as the shortest round."""
-    once = min(seconds_of(call, 1, settings.clock) for _ in range(2))
+    once = best_seconds(call, settings)
     if once <= 0:
         return 1
     return max(1, math.ceil(settings.seconds / once))

@@ -12,6 +12,8 @@ from .work import NetworkWork
 
 __all__ = ["multiply_add_share", "peak_call"]
 
+#: With longer chains the compiler puts few of them side by side and waits for their results: 8
+#: steps gave 95 % of clock times width on AMD Zen 3, 32 steps 70 %.
 LANES, DEPTH, CHAINS, PASSES = 128, 8, 12, 2000
 
 #: Floating-point operations of an elementary function as `sde.vmath` computes it, a fused
