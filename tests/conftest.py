@@ -1,6 +1,7 @@
 """Settings of all tests."""
 
 import os
+from importlib.util import find_spec
 
 # before numba is imported: one- and two-thread runs are compared on a machine with one core too
 os.environ.setdefault("NUMBA_NUM_THREADS", str(max(2, os.cpu_count() or 1)))
@@ -8,6 +9,10 @@ os.environ.setdefault("NUMBA_NUM_THREADS", str(max(2, os.cpu_count() or 1)))
 import numba
 import pytest
 from hypothesis import settings
+
+# peers of the benchmark that are not installed; the command names them as missing
+PEERS = {"jax": "benchmarks/peers_jax.py", "torch": "benchmarks/peers_torch.py"}
+collect_ignore = [file for package, file in PEERS.items() if find_spec(package) is None]
 
 # an example may wait for a compilation, and for other users of the machine
 settings.register_profile("levychaos", deadline=None)

@@ -31,8 +31,8 @@ def test_many_steps_add_up_to_the_bound_of_theorem_4_1():
 
 def test_the_tail_of_a_cauchy_law_is_bounded_and_not_by_much():
     # x P(|X| > x) rises to 2/π; the thresholds are a factor 2 apart, so the bound is about 4/π,
-    # times 1.3 for the interval at the last of them (128 samples beyond), times 1 ± 1/8 for the next one
-    # (64 beyond): at 5 of these standard errors the false-failure rate is below 1e-5
+    # times 1.3 for the interval at the last of them (128 samples beyond), times 1 ± 1/8 for the
+    # next one (64 beyond): at 5 of these standard errors the false-failure rate is below 1e-5
     found = tail_bound(sde.StableNoise(1.0, "I"), 1, 0)
     assert 2 / math.pi <= found <= 1.3 * (1 + 5 / 8) * 4 / math.pi
 

@@ -94,8 +94,8 @@ FALSE = (
         "The mean error of one step is at most B² η² + B (M_n + M_1) α/(α+1) η^(1+1/α), M_k the "
         "mean of the largest of k norms of L_1.",
         "It takes its constant from the last line of Lemma C.1, and drops σ. For features "
-        "c tanh(θ) of one datum, the logistic loss and all particles at 0 the error of a short step grows "
-        "like c², the bound like B, that is, like c.",
+        "c tanh(θ) of one datum, the logistic loss and all particles at 0 the error of a short "
+        "step grows like c², the bound like B, that is, like c.",
         "B² in front of M_1, B²(1+B)/2 in front of η², and σ in front of both M. The orders in η "
         "and n stay.",
         "equation-14",
