@@ -11,6 +11,7 @@ import oracles
 import pytest
 
 import sde
+from sde import block_steps
 from sde.features import FEATURES
 from sde.initial import sample_initial
 from sde.stable import KINDS
@@ -66,6 +67,29 @@ def test_simulate_agrees_with_plain_numpy_at_every_step(feature, kind, substeps,
     np.testing.assert_array_equal(sol.saved_times, times)
     for saved, field in zip(sol.saved, sol.mean_field, strict=True):
         np.testing.assert_array_equal(net.mean_field(saved), field)
+
+
+@pytest.mark.parametrize("d", [3, 20])  # loops over lanes, and BLAS
+@pytest.mark.parametrize("feature", sorted(FEATURES))
+def test_wide_particles_and_kept_slopes_agree_with_plain_numpy(feature, d, monkeypatch):
+    net, oracle = network(feature, d, 11, 2)
+    noise, n, dt, steps = sde.StableNoise(1.5, "II", 0.3), 300, 0.125, 4
+    times = dt * np.arange(steps + 1)
+
+    def run():
+        return sde.simulate(net, noise, n=n, t1=times[-1], dt=dt, seed=3, save_at=times)
+
+    kept = run()
+    draw = noise.increments(n, net.dim, dt, steps, seed=3)
+    start = sample_initial(sde.Gaussian(1.0), n, net.dim, seed=3, replicate=0)
+    states, fields = oracles.particle_paths(oracle.observables, oracle.drift, draw, start, dt)
+    np.testing.assert_allclose(kept.saved, states, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(kept.mean_field, fields, rtol=1e-11, atol=1e-11)
+    # the same bits where the features are evaluated again instead
+    monkeypatch.setattr(block_steps, "KEPT", 0)
+    monkeypatch.setattr(block_steps, "KEPT_BY_BLAS", 0)
+    assert not block_steps.can_keep_slopes(net.pieces, n)
+    np.testing.assert_array_equal(run().saved, kept.saved)
 
 
 @pytest.mark.parametrize("kind", KINDS)
