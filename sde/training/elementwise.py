@@ -84,7 +84,8 @@ def loss_slopes(loss: Loss) -> Callable[[Any, Any, Any], float]:
                 gradient(prediction, targets[j], slope)
                 for k in range(size):
                     out[j, k] = slope[k] / m
-        return total / m
+        mean: float = total / m
+        return mean
 
     return slopes
 
