@@ -6,6 +6,7 @@
 - Runs: `simulate` and `simulate_replicates` for n interacting particles; `mean_field_flow` and
   `simulate_limit` for their limit.
 - Comparisons under shared noise: `chaos_gap`, `euler_error`.
+- Training: `train`, which gives a `FullyConnectedNetwork`.
 - Pruning: `prune`, `compression_error`, `pruning_ratio`, and `CompressionLaw`.
 """
 
@@ -20,10 +21,13 @@ from sde.replicates import simulate_replicates
 from sde.simulate import Solution, simulate
 from sde.stable import StableNoise
 from sde.systems import McKeanVlasov, System
+from sde.training import Fit, FullyConnectedNetwork, TrainingDivergedError, train
 
 __all__ = [
     "CompressionLaw",
+    "Fit",
     "Flow",
+    "FullyConnectedNetwork",
     "Gaussian",
     "InitialLaw",
     "McKeanVlasov",
@@ -32,6 +36,7 @@ __all__ = [
     "Solution",
     "StableNoise",
     "System",
+    "TrainingDivergedError",
     "Uniform",
     "chaos_gap",
     "compression_error",
@@ -44,4 +49,5 @@ __all__ = [
     "simulate",
     "simulate_limit",
     "simulate_replicates",
+    "train",
 ]

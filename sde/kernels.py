@@ -194,8 +194,9 @@ def _make_advance() -> Any:
         """Advance all particles from step `steps[0]` to `steps[1]`, in place.
 
         Row k of `mean_field` is the mean field at step `task.origin` + k: read, and, if the
-        particles interact, written one row ahead. `slopes` holds what `observables` kept for the first step, and then
-        for the others, or is empty. Return the step that gave a number that is not finite, or -1.
+        particles interact, written one row ahead. `slopes` holds what `observables` kept for the
+        first step, and then for the others, or is empty. Return the step that gave a number that is
+        not finite, or -1.
         """
         _ = digest
         n = theta.shape[0]

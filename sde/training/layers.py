@@ -22,7 +22,7 @@ from sde.stable import StableNoise
 from sde.training.elementwise import activation, loss_slopes, move, pull_back
 from sde.training.fully_connected import FullyConnectedNetwork
 
-__all__ = ["Layers", "Kicks", "first_particles", "uniform_weights"]
+__all__ = ["Kicks", "Layers", "first_particles", "uniform_weights"]
 
 #: Most outputs for which a product with the readout is left to our own loop: BLAS needs another
 #: array as large as the last layer's features for it.
@@ -152,10 +152,11 @@ class Layers:
 
     def outputs(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the outputs, (b, l), in chunks of rows that keep memory bounded."""
-        return self._view.raw_outputs(x)
+        return self.live.predict(x).reshape(len(x), -1)
 
     @cached_property
-    def _view(self) -> FullyConnectedNetwork:
+    def live(self) -> FullyConnectedNetwork:
+        """The network whose weights are being changed."""
         return FullyConnectedNetwork(tuple(self.weights), self.feature.name)
 
     def _find_gradients(self, x: NDArray[Any], y: NDArray[np.float64]) -> float:
@@ -190,9 +191,7 @@ class Layers:
         finite = True
         kicks = self.kicks if noisy else None
         draws = _SILENT if kicks is None else self._draws_of(kicks, noise_rate)
-        for layer, (weights, gradient) in enumerate(
-            zip(self.weights, self.gradients, strict=True)
-        ):
+        for layer, (weights, gradient) in enumerate(zip(self.weights, self.gradients, strict=True)):
             rows = 0 if kicks is None else kicks.coordinates(layer, weights.shape[1])
             if rate != 0 or rows > 0:
                 finite &= move(weights, gradient, rate, draws, self.first[layer], index, rows)

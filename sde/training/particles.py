@@ -62,27 +62,29 @@ class Particles:
         x, y : (b, d) and (b, l) arrays
             The batch. A full batch must be the system's own arrays.
         noisy : bool
-            Must be true: gradient and noise are one step here.
+            Whether the noise of this step is added too.
         """
-        del noisy
+        task = kernels.Task(rate, int(noisy), moving=True, interacting=True, origin=index)
         if x is self.system.x:
-            return self._full_step(index, rate)
+            return self._full_step(task, rate)
         pieces = self.system.pieces_for(x, y)
         mean_field = np.empty((2, y.size))
         slopes = room_for_slopes(pieces, len(self.theta))
         kernels.observables(pieces, self.theta, mean_field[0], slopes)
         loss = self._loss(mean_field[0], y)
-        finite = self._advance(pieces, index, rate, mean_field, slopes, interacting=False)
+        finite = self._advance(pieces, task._replace(interacting=False), rate, mean_field, slopes)
         self._observed = False
         return loss, finite
 
-    def _full_step(self, index: int, rate: float) -> tuple[float, bool]:
-        pieces = self.system.pieces
+    def kick(self, index: int, rate: float) -> bool:
+        """Add nothing but the noise of step `index`; return whether all stays finite."""
+        task = kernels.Task(0.0, 1, moving=True, interacting=True, origin=index)
+        return self._full_step(task, rate)[1]
+
+    def _full_step(self, task: kernels.Task, rate: float) -> tuple[float, bool]:
         self._observe()
         loss = self._loss(self._mean_field[0], self.system.y)
-        finite = self._advance(
-            pieces, index, rate, self._mean_field, self._slopes, interacting=True
-        )
+        finite = self._advance(self.system.pieces, task, rate, self._mean_field, self._slopes)
         self._mean_field[0] = self._mean_field[1]
         return loss, finite
 
@@ -95,21 +97,26 @@ class Particles:
     def _advance(
         self,
         pieces: kernels.Pieces,
-        index: int,
+        task: kernels.Task,
         rate: float,
         mean_field: NDArray[np.float64],
         slopes: NDArray[np.float64],
-        *,
-        interacting: bool,
     ) -> bool:
         draws = self.noise.draws(rate, self.seed, self.replicate)
-        task = kernels.Task(rate, 1, moving=True, interacting=interacting, origin=index)
-        steps = (index, index + 1)
+        steps = (task.origin, task.origin + 1)
         return kernels.advance(pieces, draws, task, steps, self.theta, mean_field, slopes) < 0
 
     def _loss(self, mean_field: NDArray[np.float64], y: NDArray[np.float64]) -> float:
         nothing = np.empty((0, 0))
         return loss_slopes(self.system.loss)(mean_field.reshape(y.shape), y, nothing)
+
+    @property
+    def live(self) -> FullyConnectedNetwork:
+        """The network, whose weights may be being changed."""
+        system = self.system
+        return FullyConnectedNetwork.mean_field(
+            self.theta, system.outputs, system.feature.name, system.amplitude
+        )
 
     @property
     def network(self) -> FullyConnectedNetwork:
