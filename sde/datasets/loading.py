@@ -144,8 +144,10 @@ def ecg5000_split(
 def _normalised(pixels: Sequence[NDArray[Any]], source: Source, top: float) -> NDArray[np.float32]:
     """Return (pixel / top - mean) / std of each channel; pixels are (m, d) blocks of 0 to top."""
     shape = (source.shape[0], -1)
-    mean = np.array(source.mean, dtype=np.float32)[:, None] * np.float32(top)
-    std = np.array(source.std, dtype=np.float32)[:, None] * np.float32(top)
+    mean, std = (
+        (np.array(constants)[:, None] * top).astype(np.float32)
+        for constants in (source.mean, source.std)
+    )
     out = np.empty((sum(map(len, pixels)), int(np.prod(source.shape))), dtype=np.float32)
     start = 0
     for block in pixels:

@@ -76,9 +76,10 @@ def holding(name: str, folder: str | Path | None = None) -> list[Path]:
         If a file of the user's own is truncated or altered.
     """
     name = validation.known_name("dataset", name, NAMES)
+    folders = _own_folders(folder)
     paths = []
     for file in SOURCES[name].files:
-        if (path := _find(name, file, _own_folders(folder))) is not None:
+        if (path := _find(name, file, folders)) is not None:
             paths.append(_verify(path, file))
         elif _verified(path := cache_folder() / name / file.name, file):
             paths.append(path)
@@ -137,9 +138,10 @@ def fetch(name: str, folder: str | Path | None = None) -> list[Path]:
 def _download(name: str, files: Sequence[DataFile]) -> None:
     cache = cache_folder()
     try:
-        (cache / name).mkdir(parents=True, exist_ok=True)
+        cache.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=cache) as scratch:
             for path in _retrieved(Path(scratch), name, files):
+                (cache / name).mkdir(exist_ok=True)
                 path.replace(cache / name / path.name)
     except OSError as error:
         raise DatasetError(
