@@ -50,8 +50,8 @@ def load(name: str, *, folder: str | Path | None = None) -> Dataset:
 
     Images are scaled to [0, 1], then normalised by the mean and standard deviation of each channel
     over the training images (`sde.datasets.SOURCES[name].mean` and `.std`). Series are left as they
-    are: those of ECG5000 are already standardised one by one. `digits` needs no files; its last 360
-    images, by other writers, are the test examples.
+    are: those of ECG5000 are already standardised one by one. `digits` needs no files; its first
+    1437 images are training examples, the other 360 test examples.
 
     Parameters
     ----------
