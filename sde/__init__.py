@@ -8,8 +8,10 @@
 - Comparisons under shared noise: `chaos_gap`, `euler_error`.
 - Training: `train`, which gives a `FullyConnectedNetwork`.
 - Pruning: `prune`, `compression_error`, `pruning_ratio`, and `CompressionLaw`.
+- Data: `datasets.load`.
 """
 
+from sde import datasets as datasets
 from sde.compression import CompressionLaw, compression_error, prune, pruning_ratio
 from sde.coupling import chaos_gap, euler_error
 from sde.features import register_feature

@@ -137,6 +137,13 @@ def philox(counter, key):
     return left0, right0, left1, right1
 
 
+def permutation(m, seed, stream):
+    """Return 0 to m - 1 in the order of 53-bit keys: particles' first words in the stream's key."""
+    w = philox((0, 0, stream, 0), (seed & 0xFFFFFFFF, seed >> 32))
+    blocks = [philox((i, 0, 0, 0), (w[1], w[0])) for i in range(m)]
+    return sorted(range(m), key=lambda i: (blocks[i][0] << 32 | blocks[i][1]) >> 11)
+
+
 def symmetric_stable(alpha, angle, exponential):
     """Chambers, Mallows and Stuck (1976): an angle in (-π/2, π/2) and an exponential number."""
     if alpha == 1:
