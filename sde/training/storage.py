@@ -1,0 +1,68 @@
+"""A fully connected network in a plain `.npz` file."""
+
+import os
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["load", "save"]
+
+#: What the file says of itself.
+FORMAT = "levychaos fully connected network 1"
+
+#: What NumPy and the reader of archives say of damaged files.
+_DAMAGE = (
+    ArithmeticError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def save(
+    path: str | PathLike[str], weights: Sequence[NDArray[Any]], feature: str, rows_per_unit: int
+) -> None:
+    """Write a network; a reader never sees half of it."""
+    target = Path(path)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    content: dict[str, Any] = {"format": FORMAT, "feature": feature, "rows_per_unit": rows_per_unit}
+    content |= {f"weights_{layer}": each for layer, each in enumerate(weights)}
+    try:
+        with part.open("wb") as file:
+            np.savez(file, allow_pickle=False, **content)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load(path: str | PathLike[str]) -> tuple[tuple[NDArray[Any], ...], str, int]:
+    """Return weights, feature and rows per unit from a file, if it is whole and says what it is."""
+    with Path(path).open("rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                if archive["format"].item() != FORMAT:
+                    raise ValueError(f"its format is {archive['format'].item()!r}")
+                layers = sum(name.startswith("weights_") for name in archive.files)
+                weights = tuple(archive[f"weights_{layer}"] for layer in range(layers))
+                return weights, archive["feature"].item(), archive["rows_per_unit"].item()
+        except _DAMAGE as error:
+            raise ValueError(
+                f"need a file that save() wrote, got {str(path)!r}, which is damaged or something "
+                f"else ({type(error).__name__}: {error}); save the network again"
+            ) from None
