@@ -92,6 +92,14 @@ class Fit:
         Why training ended.
     parameters : dict
         What was run, for the record.
+
+    Examples
+    --------
+    >>> import sde
+    >>> x, y = [[0.0, 1.0], [1.0, 0.0]], [0, 1]
+    >>> fit = sde.train(x, y, width=32, learning_rate=0.5, max_steps=20)
+    >>> fit.steps, fit.stopped_by, len(fit.history)
+    (20, 'steps', 3)
     """
 
     network: FullyConnectedNetwork
@@ -118,6 +126,15 @@ class TrainingDivergedError(FloatingPointError):
         The step that did it.
     checkpoint : Path or None
         The last good checkpoint, if any was asked for and written.
+
+    Examples
+    --------
+    >>> import sde
+    >>> try:
+    ...     fit = sde.train([[0.0, 1.0], [1.0, 0.0]], [0, 1], width=64, learning_rate=1e30)
+    ... except sde.TrainingDivergedError as error:
+    ...     print("diverged:", error.step > 0)
+    diverged: True
     """
 
     def __init__(self, message: str, step: int, checkpoint: Path | None) -> None:

@@ -235,8 +235,8 @@ class FullyConnectedNetwork:
         """
         out = self.predict(x)
         if self.outputs == 1:
-            return np.where(out > 0, 1, -1).astype(np.int64)
-        return np.argmax(out, axis=1).astype(np.int64)
+            return np.where(out > 0, 1, -1)
+        return np.asarray(np.argmax(out, axis=1), dtype=np.int64)
 
     def accuracy(self, x: ArrayLike, y: ArrayLike) -> float:
         """Return the share of inputs that are classified as `y` says.

@@ -152,7 +152,7 @@ class Layers:
 
     def outputs(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the outputs, (b, l), in chunks of rows that keep memory bounded."""
-        return self.live.predict(x).reshape(len(x), -1)
+        return self.live.raw_outputs(x)
 
     @cached_property
     def live(self) -> FullyConnectedNetwork:
@@ -182,10 +182,11 @@ class Layers:
         if above.shape[1] <= FEW_OUTPUTS:
             pull_back(above, self.weights[layer], slopes, self.rectified)
             return slopes
-        pulled = np.matmul(above, self.weights[layer])
+        pulled: NDArray[Any] = np.matmul(above, self.weights[layer])
         if self.rectified:
             slopes = np.sign(slopes, out=slopes)
-        return np.multiply(pulled, slopes, out=pulled)
+        np.multiply(pulled, slopes, out=pulled)
+        return pulled
 
     def _move(self, index: int, rate: float, noise_rate: float, *, noisy: bool) -> bool:
         finite = True

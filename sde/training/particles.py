@@ -140,5 +140,5 @@ class Particles:
         """Return the outputs, (b, l)."""
         if x is self.system.x:
             self._observe()
-            return self._mean_field[0].reshape(-1, self.system.outputs)
-        return self.system.predict(self.theta, x).reshape(len(x), -1)
+            return np.reshape(self._mean_field[0], (-1, self.system.outputs))
+        return np.reshape(self.system.predict(self.theta, x), (len(x), -1))

@@ -166,7 +166,7 @@ def train(
         engine = Particles(system, theta, noise, seed=seed, replicate=replicate)
     else:
         engine = _layers(
-            data, widths, find_feature(feature), found, noise, noisy_layers, initial,
+            data, widths, unit, found, noise, noisy_layers, initial,
             seed=seed, replicate=replicate, dtype=dtype,
         )  # fmt: skip
     parameters: dict[str, str | int | float] = {
