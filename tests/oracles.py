@@ -241,3 +241,18 @@ ELEMENTARY = {
     "sigmoid": lambda x: 1 / (1 + np.exp(-x.astype(Long))),
     "erf": erf_long,
 }
+
+
+def gradients(weights, x, y, feature, loss):
+    """Gradients of the mean loss in the weights of a fully connected network: plain NumPy."""
+    value, slope = FEATURES[feature]
+    arguments, below = [], [x]
+    for layer in weights[:-1]:
+        arguments.append(below[-1] @ layer.T)
+        below.append(value(arguments[-1]))
+    above = LOSSES[loss][1](below[-1] @ weights[-1].T, y) / len(x)
+    out = [above.T @ below[-1]]
+    for layer in range(len(weights) - 1, 0, -1):
+        above = (above @ weights[layer]) * slope(arguments[layer - 1])
+        out.insert(0, above.T @ below[layer - 1])
+    return out

@@ -23,6 +23,9 @@ __all__ = ["activation", "loss_slopes", "move", "pull_back"]
 #: Parts of a loop: enough to balance many threads.
 PARTS = 64
 
+#: Numbers below which a loop is left to the calling thread: waking the others takes longer.
+FEW = 1 << 15
+
 #: Numbers of a row that are worked on at a time while they stay in the first-level cache.
 TILE = 1024
 
@@ -34,32 +37,53 @@ def _bounds(part: int, size: int) -> tuple[int, int]:
     return part * size // parts, (part + 1) * size // parts
 
 
+class BySize:
+    """A kernel with and without threads, chosen by how many numbers there are to work on.
+
+    Parameters
+    ----------
+    make : callable
+        `make(together)` compiles the kernel. It must close over `together`, so that the compiler's
+        cache does not take one for the other.
+    """
+
+    def __init__(self, make: Callable[[bool], Any]) -> None:
+        self._kernel = functools.cache(make)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run the kernel; the size of the first argument decides."""
+        return self._kernel(arguments[0].size > FEW)(*arguments)
+
+
 @functools.cache
-def activation(feature: Feature) -> Callable[[Any, Any], None]:
+def activation(feature: Feature) -> BySize:
     """Return the kernel `activate(values, slopes)`: features in place of arguments, and slopes.
 
     `slopes` may be empty, if they are not wanted.
     """
     digest, g, derivative = SOURCE_DIGEST, feature.value, feature.derivative
 
-    @compiled(cache=feature.builtin, parallel=PARALLEL)
-    def activate(values: Any, slopes: Any) -> None:
-        _ = digest
-        rows, keeping = values.shape[0], len(slopes) > 0
-        for part in numba.prange(min(PARTS, rows)):
-            first, last = _bounds(part, rows)
-            for j in range(first, last):
-                row = values[j]
-                if keeping:
-                    slope = slopes[j]
-                    for i in range(len(row)):
-                        argument = float(row[i])
-                        row[i], slope[i] = g(argument), derivative(argument)
-                else:
-                    for i in range(len(row)):
-                        row[i] = g(float(row[i]))
+    def make(together: bool) -> Any:
+        @compiled(cache=feature.builtin, parallel=PARALLEL if together else False)
+        def activate(values: Any, slopes: Any) -> None:
+            _ = digest, together
+            rows, keeping = values.shape[0], len(slopes) > 0
+            for part in numba.prange(min(PARTS, rows)):
+                first, last = _bounds(part, rows)
+                for j in range(first, last):
+                    row = values[j]
+                    if keeping:
+                        slope = slopes[j]
+                        for i in range(len(row)):
+                            argument = float(row[i])
+                            row[i], slope[i] = g(argument), derivative(argument)
+                    else:
+                        for i in range(len(row)):
+                            row[i] = g(float(row[i]))
 
-    return activate
+        return activate
+
+    return BySize(make)
 
 
 @functools.cache
@@ -90,18 +114,18 @@ def loss_slopes(loss: Loss) -> Callable[[Any, Any, Any], float]:
     return slopes
 
 
-def _make_pull_back() -> Callable[[Any, Any, Any, bool], None]:
+def _make_pull_back(together: bool) -> Any:
     digest = SOURCE_DIGEST
 
-    @compiled(cache=True, parallel=PARALLEL)
-    def pull_back(above: Any, weights: Any, slopes: Any, rectified: bool) -> None:
+    @compiled(cache=True, parallel=PARALLEL if together else False)
+    def pull_back(slopes: Any, above: Any, weights: Any, rectified: bool) -> None:
         """Turn slopes of features, in place, into the gradient in their arguments.
 
         `above` is the gradient in the outputs, (m, l), and `weights` leads to them, (l, n): a
         product with few inner terms, of which BLAS makes a second array as large as the slopes. If
         `rectified`, the array holds the features of relu, whose slopes are their signs.
         """
-        _ = digest
+        _ = digest, together
         rows, size = slopes.shape
         for part in numba.prange(min(PARTS, rows)):
             first, last = _bounds(part, rows)
@@ -139,10 +163,10 @@ def _move_rows(rate: float, kicks: Any, rows: Any, slopes: Any) -> bool:
     return outside == 0.0
 
 
-def _make_move() -> Callable[..., bool]:
+def _make_move(together: bool) -> Any:
     digest = SOURCE_DIGEST
 
-    @compiled(cache=True, parallel=PARALLEL)
+    @compiled(cache=True, parallel=PARALLEL if together else False)
     def move(
         weights: Any, gradient: Any, rate: float, draws: Draws, first: int, step: int, rows: int
     ) -> bool:
@@ -151,7 +175,7 @@ def _make_move() -> Callable[..., bool]:
         Row i is particle `first` + i of the noise, `first` a multiple of `WIDTH`. `rows` is how
         many coordinates of noise are drawn: all of them, 1 if they are equal, 0 for no noise.
         """
-        _ = digest
+        _ = digest, together
         n = len(weights)
         blocks = (n + WIDTH - 1) // WIDTH
         finite = np.ones(min(PARTS, blocks), dtype=np.bool_)
@@ -169,4 +193,4 @@ def _make_move() -> Callable[..., bool]:
     return move
 
 
-pull_back, move = _make_pull_back(), _make_move()
+pull_back, move = BySize(_make_pull_back), BySize(_make_move)

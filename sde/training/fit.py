@@ -131,7 +131,7 @@ class TrainingDivergedError(FloatingPointError):
     --------
     >>> import sde
     >>> try:
-    ...     fit = sde.train([[0.0, 1.0], [1.0, 0.0]], [0, 1], width=64, learning_rate=1e30)
+    ...     fit = sde.train([[1.0]] * 3, [0, 0, 1], width=64, learning_rate=1e30)
     ... except sde.TrainingDivergedError as error:
     ...     print("diverged:", error.step > 0)
     diverged: True

@@ -180,7 +180,7 @@ class Layers:
         # features are not needed any more, so those of relu make room for the gradient
         slopes = buffers.features[layer - 1] if self.rectified else buffers.slopes[layer - 1]
         if above.shape[1] <= FEW_OUTPUTS:
-            pull_back(above, self.weights[layer], slopes, self.rectified)
+            pull_back(slopes, above, self.weights[layer], self.rectified)
             return slopes
         pulled: NDArray[Any] = np.matmul(above, self.weights[layer])
         if self.rectified:
