@@ -245,7 +245,7 @@ ELEMENTARY = {
 
 def gradients(weights, x, y, feature, loss):
     """Gradients of the mean loss in the weights of a fully connected network: plain NumPy."""
-    value, slope = FEATURES[feature]
+    value, slope, _ = FEATURES[feature]
     arguments, below = [], [x]
     for layer in weights[:-1]:
         arguments.append(below[-1] @ layer.T)

@@ -34,7 +34,7 @@ def some_weights(widths, outputs, dtype="float64"):
     return [rng.normal(size=shape).astype(dtype) / np.sqrt(shape[1]) for shape in pairs]
 
 
-# --- the step --------------------------------------------------------------------------------------
+# --- the step -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("loss", TARGETS)
@@ -96,7 +96,7 @@ def test_real_targets_have_no_accuracy():
     assert np.isnan(fit.history.train_accuracy).all()
 
 
-# --- the mean-field network ------------------------------------------------------------------------
+# --- the mean-field network -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("noise", NOISES, ids=str)
@@ -155,7 +155,7 @@ def test_noise_after_the_evaluation_is_the_same_noise():
     np.testing.assert_allclose(early.theta + kick, whole.theta, rtol=1e-13, atol=1e-14)
 
 
-# --- noise -----------------------------------------------------------------------------------------
+# --- noise ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("noise", NOISES, ids=str)
@@ -217,7 +217,7 @@ def test_type_one_noise_does_not_reach_outputs_of_centred_inputs():
     assert np.abs(moved.network.weights[0] - still.network.weights[0]).max() > 0.1
 
 
-# --- batches ---------------------------------------------------------------------------------------
+# --- batches --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("m", "size"), [(10, 3), (10, 5), (10, 10), (10, 99), (1, 1)])

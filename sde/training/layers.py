@@ -128,7 +128,8 @@ class Layers:
         noisy : bool
             Whether the noise of this step is added too.
         """
-        loss = self._find_gradients(x, y)
+        with np.errstate(over="ignore", invalid="ignore"):  # the loop looks for what is not finite
+            loss = self._find_gradients(x, y)
         return loss, self._move(index, rate, rate, noisy=noisy)
 
     def kick(self, index: int, rate: float) -> bool:

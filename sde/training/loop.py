@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -87,7 +88,8 @@ class Training:
         self.steps = 0
         self.spent = 0.0  # seconds of earlier sessions
         self.began = perf_counter()
-        self.last_checkpoint: Any = None
+        self.owed = False
+        self.last_checkpoint: Path | None = None
 
     @property
     def seconds(self) -> float:
@@ -109,7 +111,7 @@ class Training:
                 checkpoints.lock()
                 self._resume(checkpoints)
             saved_at = perf_counter()
-            reason = None if self.steps else self._evaluate(callbacks)
+            reason = self._go_on() if self.steps else self._evaluate(callbacks)
             while reason is None:
                 reason = self._step(callbacks)
                 if checkpoints is not None and (
@@ -136,9 +138,26 @@ class Training:
         self._check(loss, finite)
         self.steps += 1
         reason = self._evaluate(callbacks) if due else None
-        if early and reason is None:
-            self._check(loss, self.engine.kick(index, rate))
+        self.owed = early
+        if reason is None:
+            self._pay()
         return reason
+
+    def _go_on(self) -> Stop | None:
+        """Return why a training that was gone on from has ended already, if it has."""
+        last = self.history.records[-1]
+        reason = self.rules.reason(last) if last.step == self.steps else None
+        if reason is None:
+            self._pay()
+        return reason
+
+    def _pay(self) -> None:
+        """Add the noise of the last step, if it was left out for an evaluation."""
+        if self.owed:
+            index = self.steps - 1
+            finite = self.engine.kick(index, self.rate.at(index))
+            self._check(self.history.records[-1].loss, finite)
+            self.owed = False
 
     def _evaluate(self, callbacks: Sequence[Callback]) -> Stop | None:
         outputs = self.engine.outputs(self.data.x)
@@ -174,7 +193,7 @@ class Training:
     def _save(self, checkpoints: Checkpoints) -> None:
         arrays = dict(self.engine.state)
         arrays["history"] = np.array([list(record) for record in self.history.records])
-        meta = {"parameters": self.parameters, "seconds": self.seconds}
+        meta = {"parameters": self.parameters, "seconds": self.seconds, "owed": self.owed}
         self.last_checkpoint = checkpoints.save(self.steps, arrays, meta)
 
     def _resume(self, checkpoints: Checkpoints) -> None:
@@ -187,6 +206,7 @@ class Training:
             self.history.records.append(Record(int(row[0]), *row[1:]))
         self.engine.restore(arrays)
         self.steps, self.spent = found.step, float(found.meta["seconds"])
+        self.owed = bool(found.meta["owed"])
         self.last_checkpoint = checkpoints.folder
 
     def _refuse_another(self, found: Checkpoint, checkpoints: Checkpoints) -> None:

@@ -150,7 +150,8 @@ class Data:
         inputs = validation.real_array(name, x, ("m", dim))
         wanted = targets(loss, y, len(inputs))
         labels = classes(wanted) if loss.labels != "real" else None
-        stored = inputs.astype(dtype, copy=False)
+        with np.errstate(over="ignore"):
+            stored = inputs.astype(dtype, copy=False)
         if not np.isfinite(stored).all():
             raise ValueError(
                 f"need {name} that fits {dtype}, got {np.abs(inputs).max():g}; use dtype='float64'"
