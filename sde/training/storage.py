@@ -1,18 +1,19 @@
 """A fully connected network in a plain `.npz` file."""
 
+import contextlib
 import os
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["load", "save"]
+__all__ = ["load", "replacing", "save"]
 
 #: What the file says of itself.
 FORMAT = "levychaos fully connected network 1"
@@ -38,14 +39,21 @@ _DAMAGE = (
 def save(
     path: str | PathLike[str], weights: Sequence[NDArray[Any]], feature: str, rows_per_unit: int
 ) -> None:
-    """Write a network; a reader never sees half of it."""
-    target = Path(path)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    """Write a network; see `FullyConnectedNetwork.save`."""
     content: dict[str, Any] = {"format": FORMAT, "feature": feature, "rows_per_unit": rows_per_unit}
     content |= {f"weights_{layer}": each for layer, each in enumerate(weights)}
+    with replacing(path) as file:
+        np.savez(file, allow_pickle=False, **content)
+
+
+@contextlib.contextmanager
+def replacing(path: str | PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open a file to write that takes the place of `path` when all is written, or not at all."""
+    target = Path(path)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
-            np.savez(file, allow_pickle=False, **content)
+            yield file
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
