@@ -29,6 +29,11 @@ def to_onnx(path: str | PathLike[str], weights: Sequence[NDArray[Any]], feature:
             f"need a feature that ONNX has, got {feature.name!r}; train with one of "
             f"{', '.join(map(repr, sorted(OPERATORS)))}"
         )
+    if feature.name == "erf" and weights[0].dtype == np.float64:
+        raise ValueError(
+            "need float32 weights with the feature 'erf', got float64, for which runtimes have no "
+            'Erf; write network.astype("float32")'
+        )
     size = sum(each.nbytes for each in weights)
     if size > LARGEST:
         raise ValueError(

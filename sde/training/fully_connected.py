@@ -171,9 +171,8 @@ class FullyConnectedNetwork:
         x : (k, d) array
             Inputs, float32 or float64.
         """
-        rows = max(
-            1, CHUNK_BYTES // (self.dtype.itemsize * max(self.inputs, *map(len, self.weights)))
-        )
+        widest = max(self.inputs, *map(len, self.weights))
+        rows = max(1, CHUNK_BYTES // (self.dtype.itemsize * widest))
         out = np.empty((len(x), self.outputs), self.dtype)
         activate = activation(checks.feature_of(self.feature))
         with np.errstate(over="ignore", invalid="ignore"):
@@ -311,8 +310,6 @@ class FullyConnectedNetwork:
 
         Raises
         ------
-        FileNotFoundError
-            If there is none.
         ValueError
             If the file is damaged, or holds something else, or its feature is not registered.
         """
@@ -329,11 +326,8 @@ class FullyConnectedNetwork:
         ModuleNotFoundError
             Without the package `onnx`.
         ValueError
-            If the feature is a user's own, or the weights do not fit a model file (2 GiB).
-
-        Notes
-        -----
-        onnxruntime has no erf of float64: for it, write ``network.astype("float32")``.
+            If the feature is a user's own, the weights do not fit a model file (2 GiB), or the
+            feature is "erf" in float64, which runtimes do not have: write `astype("float32")`.
         """
         export.to_onnx(path, self.weights, checks.feature_of(self.feature))
 
