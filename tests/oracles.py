@@ -200,6 +200,34 @@ def largest_prunable(theta, energy):
     return max(k for k in range(len(squares) + 1) if sum(squares[k:]) >= energy * total)
 
 
+# --- fully connected networks ---------------------------------------------------------------------
+
+
+def network_outputs(weights, feature, x):
+    """Outputs (k, l) in float64."""
+    *hidden, readout = [np.asarray(each, float) for each in weights]
+    values = np.asarray(x, float)
+    for each in hidden:
+        values = FEATURES[feature][0](values @ each.T)
+    return values @ readout.T
+
+
+def network_pruned(weights, ratio, scope="layer", rows=1):
+    """Weights of which the hidden units of smallest norm are zero; ratio is a Fraction."""
+    hidden = [np.reshape(each, (len(each) // rows, -1)) for each in weights[:-1]]
+    units = [(layer, i) for layer, each in enumerate(hidden) for i in range(len(each))]
+    out = [each.copy() for each in hidden]
+    layers = range(len(hidden))
+    for group in (
+        [units] if scope == "global" else [[u for u in units if u[0] == m] for m in layers]
+    ):
+        squares = {u: sum(Fraction(x) ** 2 for x in hidden[u[0]][u[1]].tolist()) for u in group}
+        ranked = sorted(group, key=lambda u: (-squares[u], u))
+        for layer, i in ranked[int((1 - ratio) * len(group)) :]:
+            out[layer][i] = 0
+    return [*(new.reshape(old.shape) for new, old in zip(out, weights, strict=False)), weights[-1]]
+
+
 # --- elementary functions in extended precision ---------------------------------------------------
 
 Long = np.longdouble

@@ -5,7 +5,6 @@ Hidden unit i of a layer is row i of the layer's weights, and a column of the pa
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from os import PathLike
 from typing import Any, Literal
 
@@ -13,8 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sde import compression, validation
-from sde.features import Feature, find_feature
-from sde.training import pruning, storage
+from sde.training import checks, export, pruning, storage
 from sde.training.elementwise import activation
 
 __all__ = ["FullyConnectedNetwork"]
@@ -64,25 +62,11 @@ class FullyConnectedNetwork:
     rows_per_unit: int = 1
 
     def __post_init__(self) -> None:
-        feature = find_feature(self.feature)
-        if feature.geometry != "inner":
-            raise ValueError(
-                f"need a feature of geometry 'inner', got {self.feature!r}, which is "
-                f"{feature.geometry!r}; use another one"
-            )
-        object.__setattr__(self, "weights", _checked_weights(self.weights))
-        rows = validation.count("rows_per_unit", self.rows_per_unit)
+        weights = checks.weights_of(self.weights)
+        object.__setattr__(self, "weights", weights)
+        checks.feature_of(self.feature)
+        rows = checks.rows_per_unit_of(self.rows_per_unit, weights)
         object.__setattr__(self, "rows_per_unit", rows)
-        if rows > 1 and len(self.weights) > 2:
-            raise ValueError(
-                f"need rows_per_unit=1 with more than one hidden layer, got {rows}; wide particles "
-                "belong to the mean-field network"
-            )
-        if len(self.weights[0]) % rows:
-            raise ValueError(
-                f"need rows_per_unit that divides the rows of weights[0], got {rows} and "
-                f"{len(self.weights[0])} rows; a unit is that many rows"
-            )
 
     @classmethod
     def mean_field(
@@ -108,20 +92,7 @@ class FullyConnectedNetwork:
         >>> net.widths, net.predict([[1.0, 5.0]]).tolist()
         ((3,), [[1.0, 5.0]])
         """
-        single = getattr(theta, "dtype", None) == np.float32
-        state = validation.real_array("theta", theta, ("n", "p"))
-        outputs = validation.count("outputs", outputs)
-        amplitude = validation.positive("amplitude", amplitude)
-        n, p = state.shape
-        if p % outputs:
-            raise ValueError(
-                f"need outputs that divide the row length of theta, got outputs={outputs} and rows "
-                f"of {p}; a particle is one weight vector an output"
-            )
-        readout = np.tile(amplitude / n * np.eye(outputs), n)
-        dtype = np.float32 if single else np.float64
-        rows = state.reshape(n * outputs, p // outputs)
-        return cls((rows.astype(dtype), readout.astype(dtype)), feature, outputs)
+        return cls(checks.mean_field_of(theta, outputs, amplitude), feature, outputs)
 
     def __repr__(self) -> str:
         sizes = "-".join(map(str, (self.inputs, *self.widths, self.outputs)))
@@ -159,13 +130,8 @@ class FullyConnectedNetwork:
         return sum(each.nbytes for each in self.weights)
 
     def astype(self, dtype: Literal["float32", "float64"]) -> "FullyConnectedNetwork":
-        """Return the network with weights rounded to another type.
-
-        Parameters
-        ----------
-        dtype : {"float32", "float64"}
-        """
-        dtype = validation.known_name("dtype", dtype, ("float32", "float64"))  # type: ignore[assignment]  # one of the two
+        """Return the network with weights rounded to another type."""
+        validation.known_name("dtype", dtype, ("float32", "float64"))
         with np.errstate(over="ignore"):  # an infinite weight is refused by the constructor
             return replace(self, weights=tuple(each.astype(dtype) for each in self.weights))
 
@@ -186,7 +152,7 @@ class FullyConnectedNetwork:
         OverflowError
             If an output is too large for the type of the weights.
         """
-        out = self.raw_outputs(self._checked_inputs(x))
+        out = self.raw_outputs(checks.inputs_of(x, self.weights[0]))
         if not np.isfinite(out).all():
             row = int(np.flatnonzero(~np.isfinite(out).all(axis=1))[0])
             raise OverflowError(
@@ -205,11 +171,10 @@ class FullyConnectedNetwork:
         x : (k, d) array
             Inputs, float32 or float64.
         """
-        rows = max(
-            1, CHUNK_BYTES // (self.dtype.itemsize * max(self.inputs, *map(len, self.weights)))
-        )
+        widest = max(self.inputs, *map(len, self.weights))
+        rows = max(1, CHUNK_BYTES // (self.dtype.itemsize * widest))
         out = np.empty((len(x), self.outputs), self.dtype)
-        activate = activation(self._feature)
+        activate = activation(checks.feature_of(self.feature))
         with np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, len(x), rows):
                 below = np.ascontiguousarray(x[start : start + rows], dtype=self.dtype)
@@ -234,9 +199,8 @@ class FullyConnectedNetwork:
             outputs the first counts, and 0 counts as -1.
         """
         out = self.predict(x)
-        if self.outputs == 1:
-            return np.where(out > 0, 1, -1)
-        return np.asarray(np.argmax(out, axis=1), dtype=np.int64)
+        classes = np.where(out > 0, 1, -1) if self.outputs == 1 else np.argmax(out, axis=1)
+        return np.asarray(classes, dtype=np.int64)
 
     def accuracy(self, x: ArrayLike, y: ArrayLike) -> float:
         """Return the share of inputs that are classified as `y` says.
@@ -246,23 +210,20 @@ class FullyConnectedNetwork:
         x : (k, d) array_like
             Inputs.
         y : (k,) array_like
-            Their classes: -1 or +1 with one output, else 0, ..., l - 1; or (k, l) one-hot rows.
+            Classes: -1 or +1 with one output, else 0, ..., l - 1; or (k, l) one-hot rows.
         """
-        inputs = self._checked_inputs(x)
-        return float(np.mean(self.classify(inputs) == self._classes(y, len(inputs))))
+        inputs = checks.inputs_of(x, self.weights[0])
+        return float(
+            np.mean(self.classify(inputs) == checks.classes_of(y, len(inputs), self.outputs))
+        )
 
     def pruning_ratio(self, energy: float = 0.9) -> float:
-        """Return the paper's pruning ratio (section 5): how many units `prune_to_energy` removes.
+        """Return the paper's pruning ratio (section 5): the share of hidden units that may go.
 
         Parameters
         ----------
         energy : float
             Share of the squared Frobenius norm of each layer that must be kept, from 0 to 1.
-
-        Returns
-        -------
-        float
-            As a share of all hidden units.
         """
         ratios = [compression.pruning_ratio(units, energy) for units in self._units()]
         return float(np.average(ratios, weights=self.widths))
@@ -285,10 +246,9 @@ class FullyConnectedNetwork:
         """
         validation.known_name("scope", scope, ("layer", "global"))
         ratio = validation.real("ratio", ratio, least=0.0, most=1.0)
-        norms = [compression.row_norms(units) for units in self._units()]
         if scope == "layer":
-            return self._without([pruning.smallest(each, ratio) for each in norms])
-        together = pruning.smallest(np.concatenate(norms), ratio)
+            return self._without([pruning.smallest(each, ratio) for each in self._norms()])
+        together = pruning.smallest(np.concatenate(self._norms()), ratio)
         return self._without(np.split(together, np.cumsum(self.widths)[:-1]))
 
     def prune_to_energy(self, energy: float = 0.9) -> "FullyConnectedNetwork":
@@ -299,10 +259,9 @@ class FullyConnectedNetwork:
         energy : float
             The share to keep, from 0 to 1; that of the paper's tables by default.
         """
-        layers = self._units()
-        ratios = [compression.pruning_ratio(units, energy) for units in layers]
-        norms = [compression.row_norms(units) for units in layers]
-        return self._without([pruning.smallest(*each) for each in zip(norms, ratios, strict=True)])
+        ratios = [compression.pruning_ratio(units, energy) for units in self._units()]
+        layers = zip(self._norms(), ratios, strict=True)
+        return self._without([pruning.smallest(*each) for each in layers])
 
     def pruning_curve(
         self,
@@ -323,8 +282,8 @@ class FullyConnectedNetwork:
         scope : {"layer", "global"}
             As for `prune`.
         """
-        inputs = self._checked_inputs(x)
-        classes = self._classes(y, len(inputs))
+        inputs = checks.inputs_of(x, self.weights[0])
+        classes = checks.classes_of(y, len(inputs), self.outputs)
         shares = validation.real_array("ratios", list(ratios), ("ratios",))
         pruned = [self.prune(ratio, scope=scope).shrink() for ratio in shares.tolist()]
         accuracies = np.array([each.accuracy(inputs, classes) for each in pruned])
@@ -337,94 +296,50 @@ class FullyConnectedNetwork:
         of them, and its outgoing weights are the sums of theirs. A layer keeps one unit at least.
         """
         silent = np.zeros((1, 1))
-        activation(self._feature)(silent, silent[:0])
+        activation(checks.feature_of(self.feature))(silent, silent[:0])
         weights = pruning.shrunk(self.weights, self.rows_per_unit, constant=silent.item() != 0)
         return replace(self, weights=weights)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the network to a plain `.npz` file; a file of that name is replaced.
-
-        Parameters
-        ----------
-        path : path
-            Taken as it is: no suffix is added.
-        """
+        """Write the network to a plain `.npz` file of that very name; an older one is replaced."""
         storage.save(path, self.weights, self.feature, self.rows_per_unit)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> "FullyConnectedNetwork":
         """Read a network that `save` wrote; nothing in the file is executed.
 
-        Parameters
-        ----------
-        path : path
-
         Raises
         ------
-        FileNotFoundError
-            If there is none.
         ValueError
             If the file is damaged, or holds something else, or its feature is not registered.
         """
         return cls(*storage.load(path))
 
-    def _checked_inputs(self, x: ArrayLike) -> NDArray[Any]:
-        array = np.asarray(x)
-        shaped = array.ndim == 2 and len(array) > 0 and array.shape[1] == self.inputs
-        if array.dtype in (np.float32, np.float64) and shaped and np.isfinite(array).all():
-            return array  # large data are not copied
-        return validation.real_array("x", x, ("k", self.inputs))
+    def to_onnx(self, path: str | PathLike[str]) -> None:
+        """Write the network as an ONNX model; an older file of that name is replaced.
 
-    def _classes(self, y: ArrayLike, k: int) -> NDArray[np.float64]:
-        array = validation.real_array("y", y, (..., k) if np.ndim(y) < 2 else (k, self.outputs))
-        if array.ndim == 2:
-            return array[:, 0] if self.outputs == 1 else np.argmax(array, axis=1).astype(float)
-        known = (-1.0, 1.0) if self.outputs == 1 else np.arange(self.outputs)
-        if not np.isin(array, known).all():
-            wrong = float(array[~np.isin(array, known)][0])
-            names = "-1 or +1" if self.outputs == 1 else f"0, ..., {self.outputs - 1}"
-            raise ValueError(f"need classes {names}, got y with {wrong!r}; number them like that")
-        return array
+        Its input "x" is (batch, d), its output "outputs" (batch, l), in the type of the weights. It
+        is made of `MatMul` and one activation node a layer, in operator set 17 (of 2022).
+
+        Raises
+        ------
+        ModuleNotFoundError
+            Without the package `onnx`.
+        ValueError
+            If the feature is a user's own, the weights do not fit a model file (2 GiB), or the
+            feature is "erf" in float64, which runtimes do not have: write `astype("float32")`.
+        """
+        export.to_onnx(path, self.weights, checks.feature_of(self.feature))
 
     def _units(self) -> list[NDArray[Any]]:
         """Return the hidden layers with one row a unit."""
         rows = self.rows_per_unit
         return [each.reshape(len(each) // rows, -1) for each in self.weights[:-1]]
 
+    def _norms(self) -> list[NDArray[np.float64]]:
+        return [compression.row_norms(units.astype(np.float64)) for units in self._units()]
+
     def _without(self, pruned: Sequence[NDArray[np.bool_]]) -> "FullyConnectedNetwork":
         hidden = zip(self.weights, pruned, strict=False)
         kept = [pruning.zeroed(each, np.repeat(gone, self.rows_per_unit)) for each, gone in hidden]
         return replace(self, weights=(*kept, self.weights[-1]))
-
-    @cached_property
-    def _feature(self) -> Feature:
-        return find_feature(self.feature)
-
-
-def _checked_weights(weights: Sequence[ArrayLike]) -> tuple[NDArray[Any], ...]:
-    """Return read-only views of the weights, of shapes and types that fit."""
-    arrays: list[NDArray[Any]] = []
-    for layer, each in enumerate(weights):
-        inputs = arrays[-1].shape[0] if arrays else "inputs"
-        array = np.asarray(each)
-        if array.dtype != np.float32 or not np.isfinite(array).all():
-            checked = validation.real_array(f"weights[{layer}]", each, ("units", inputs))
-            array = array if array.dtype == np.float64 else checked
-        if array.ndim != 2 or 0 in array.shape or inputs not in ("inputs", array.shape[1]):
-            raise ValueError(
-                f"need weights[{layer}] of shape (units, {inputs}), got shape {array.shape}; a "
-                "layer has a row a unit, as long as the layer below has units"
-            )
-        array = np.ascontiguousarray(array).view()
-        array.flags.writeable = False
-        arrays.append(array)
-    if len(arrays) < 2:
-        raise ValueError(
-            f"need a hidden layer and a readout at least, got {len(arrays)} weights; pass both"
-        )
-    if len({each.dtype for each in arrays}) > 1:
-        raise TypeError(
-            f"need weights all float32 or all float64, got {[str(each.dtype) for each in arrays]}; "
-            "convert them"
-        )
-    return tuple(arrays)

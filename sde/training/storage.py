@@ -1,18 +1,19 @@
 """A fully connected network in a plain `.npz` file."""
 
+import contextlib
 import os
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["load", "save"]
+__all__ = ["load", "replacing", "save"]
 
 #: What the file says of itself.
 FORMAT = "levychaos fully connected network 1"
@@ -38,14 +39,22 @@ _DAMAGE = (
 def save(
     path: str | PathLike[str], weights: Sequence[NDArray[Any]], feature: str, rows_per_unit: int
 ) -> None:
-    """Write a network; a reader never sees half of it."""
+    """Write a network; see `FullyConnectedNetwork.save`."""
+    content: dict[str, Any] = {f"weights_{layer}": each for layer, each in enumerate(weights)}
+    content |= {"format": FORMAT, "layers": len(weights)}  # a layer that is lost is missed
+    content |= {"feature": feature, "rows_per_unit": rows_per_unit}
+    with replacing(path) as file:
+        np.savez(file, allow_pickle=False, **content)
+
+
+@contextlib.contextmanager
+def replacing(path: str | PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open a file to write that takes the place of `path` when all is written, or not at all."""
     target = Path(path)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    content: dict[str, Any] = {"format": FORMAT, "feature": feature, "rows_per_unit": rows_per_unit}
-    content |= {f"weights_{layer}": each for layer, each in enumerate(weights)}
     try:
         with part.open("wb") as file:
-            np.savez(file, allow_pickle=False, **content)
+            yield file
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
@@ -56,13 +65,19 @@ def load(path: str | PathLike[str]) -> tuple[tuple[NDArray[Any], ...], str, int]
     with Path(path).open("rb") as file:
         try:
             with np.load(file, allow_pickle=False) as archive:
-                if archive["format"].item() != FORMAT:
-                    raise ValueError(f"its format is {archive['format'].item()!r}")
-                layers = sum(name.startswith("weights_") for name in archive.files)
-                weights = tuple(archive[f"weights_{layer}"] for layer in range(layers))
-                return weights, archive["feature"].item(), archive["rows_per_unit"].item()
+                written = _value(archive, "format")
+                if written != FORMAT:
+                    raise ValueError(f"its format is {written!r}")
+                layers = range(int(_value(archive, "layers")))
+                weights = tuple(np.asarray(archive[f"weights_{layer}"]) for layer in layers)
+                feature = str(_value(archive, "feature"))
+                return weights, feature, int(_value(archive, "rows_per_unit"))
         except _DAMAGE as error:
             raise ValueError(
                 f"need a file that save() wrote, got {str(path)!r}, which is damaged or something "
                 f"else ({type(error).__name__}: {error}); save the network again"
             ) from None
+
+
+def _value(archive: Any, name: str) -> Any:
+    return np.asarray(archive[name]).item()
