@@ -62,13 +62,15 @@ def chunk_count(n: int) -> int:
 class Task(NamedTuple):
     """What a sweep does: a step of size `dt` with so many steps of noise, or nothing but observe.
 
-    Particles that interact are observed after they have moved.
+    Particles that interact are observed after they have moved. Row 0 of the mean field is that of
+    step `origin`.
     """
 
     dt: float
     substeps: int
     moving: bool
     interacting: bool
+    origin: int = 0
 
 
 @compiled()
@@ -191,9 +193,10 @@ def _make_advance() -> Any:
     ) -> int:
         """Advance all particles from step `steps[0]` to `steps[1]`, in place.
 
-        Row k of `mean_field` is the mean field at step k: read, and, if the particles interact,
-        written one row ahead. `slopes` holds what `observables` kept for the first step, and then
-        for the others, or is empty. Return the step that gave a number that is not finite, or -1.
+        Row k of `mean_field` is the mean field at step `task.origin` + k: read, and, if the
+        particles interact, written one row ahead. `slopes` holds what `observables` kept for the
+        first step, and then for the others, or is empty. Return the step that gave a number that is
+        not finite, or -1.
         """
         _ = digest
         n = theta.shape[0]
@@ -203,13 +206,13 @@ def _make_advance() -> Any:
         weights = np.empty(pieces.n_weights)
         for step in range(steps[0], steps[1]):
             if task.moving:
-                prepare(pieces, mean_field[step], weights)
+                prepare(pieces, mean_field[step - task.origin], weights)
             for chunk in numba.prange(chunks):
                 bounds = chunk_bounds(chunk, chunks, blocks)
                 finite[chunk] = _sweep_chunk(
                     pieces, draws, task, step, weights, sums[chunk], theta, slopes, bounds
                 )
-            following = min(step + 1, len(mean_field) - 1)
+            following = min(step + 1 - task.origin, len(mean_field) - 1)
             if not _fold(sums, finite, task.interacting, n, mean_field[following]):
                 return step
         return -1
@@ -235,13 +238,13 @@ def advance_alone(
     weights = np.empty(pieces.n_weights)
     for step in range(steps[0], steps[1]):
         if task.moving:
-            prepare(pieces, mean_field[step], weights)
+            prepare(pieces, mean_field[step - task.origin], weights)
         for chunk in range(chunks):
             bounds = chunk_bounds(chunk, chunks, blocks)
             finite[chunk] = _sweep_chunk(
                 pieces, draws, task, step, weights, sums[chunk], theta, slopes, bounds
             )
-        following = min(step + 1, len(mean_field) - 1)
+        following = min(step + 1 - task.origin, len(mean_field) - 1)
         if not _fold(sums, finite, task.interacting, n, mean_field[following]):
             return step
     return -1

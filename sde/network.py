@@ -111,7 +111,7 @@ class MeanFieldNetwork(System):
     @cached_property
     def pieces(self) -> Pieces:
         """The network as the kernels see it."""
-        return self._pieces(self.x, self.y)
+        return self.pieces_for(self.x, self.y)
 
     def predict(self, theta: ArrayLike, x: ArrayLike | None = None) -> NDArray[np.float64]:
         r"""Return the network's outputs :math:`f_\Theta(x)`.
@@ -133,7 +133,7 @@ class MeanFieldNetwork(System):
         else:
             inputs = validation.real_array("x", x, ("k", self.x.shape[1]))
             blank = np.zeros((len(inputs), self.outputs))
-            out = self._mean_field(self._pieces(inputs, blank), state)
+            out = self._mean_field(self.pieces_for(inputs, blank), state)
         return out if self.outputs == 1 else out.reshape(-1, self.outputs)
 
     def risk(self, theta: ArrayLike) -> float:
@@ -167,7 +167,8 @@ class MeanFieldNetwork(System):
         phi = loss_suprema(self.loss, self.outputs)
         return float(np.sqrt(np.mean(psi**2) * (1 + phi**2)))
 
-    def _pieces(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> Pieces:
+    def pieces_for(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> Pieces:
+        """Return the network on other data, such as a batch, as the kernels see it."""
         m, d = x.shape
         feature, loss = self.feature, self.loss
         matrix = is_matrix_work(feature, d)
