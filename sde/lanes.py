@@ -38,16 +38,19 @@ def _request(module: Any) -> Any:
     return node
 
 
-def _emit_loop(builder: Any, count: int, body: Any) -> Any:
-    """Emit a loop over the first `count` lanes; return the sum of what `body(lane)` gives."""
+def _emit_loop(builder: Any, count: int, body: Any, kind: Any) -> Any:
+    """Emit a loop over the first `count` lanes; return the sum of what `body(lane)` gives.
+
+    `kind` is the type of the sum.
+    """
     before = builder.block
     loop = builder.append_basic_block("lanes")
     after = builder.append_basic_block("lanes.end")
     builder.branch(loop)
     builder.position_at_end(loop)
-    lane, total = builder.phi(_WORD), builder.phi(ir.DoubleType())
+    lane, total = builder.phi(_WORD), builder.phi(kind)
     lane.add_incoming(_WORD(0), before)
-    total.add_incoming(ir.Constant(ir.DoubleType(), 0.0), before)
+    total.add_incoming(ir.Constant(kind, 0.0), before)
     # lanes may be added in any order, which is fixed once the loop is compiled
     added = builder.fadd(total, body(lane), flags=["reassoc", "nsz", "contract"])
     following = builder.add(lane, _WORD(1), flags=["nuw", "nsw"])
@@ -60,23 +63,24 @@ def _emit_loop(builder: Any, count: int, body: Any) -> Any:
 
 
 def _lanes_intrinsic(count: int, *, summing: bool) -> Any:
-    result = types.float64 if summing else types.void
-
     @intrinsic
     def over_lanes(typing: Any, body: Any, arguments: Any) -> Any:
         inner = typing.resolve_function_type(body, (types.intp, *arguments.types), {})
         if inner is None:
             return None
+        result = inner.return_type if summing else types.void
 
         def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
             function = context.get_function(body, inner)
             unpacked = [builder.extract_value(values[1], i) for i in range(len(arguments.types))]
 
+            kind = context.get_value_type(result) if summing else ir.DoubleType()
+
             def one(lane: Any) -> Any:
                 given = function(builder, [lane, *unpacked])
-                return given if summing else ir.Constant(ir.DoubleType(), 0.0)
+                return given if summing else ir.Constant(kind, 0.0)
 
-            total = _emit_loop(builder, count, one)
+            total = _emit_loop(builder, count, one, kind)
             return total if summing else context.get_dummy_value()
 
         return result(body, arguments), generate
@@ -91,7 +95,8 @@ for_lanes: Any = _lanes_intrinsic(WIDTH, summing=False)
 #: The same for the first half of the lanes.
 for_half: Any = _lanes_intrinsic(HALF, summing=False)
 
-#: `sum_lanes(body, (a, b, ...))` returns the sum of `body(lane, a, b, ...)` over the lanes.
+#: `sum_lanes(body, (a, b, ...))` returns the sum of `body(lane, a, b, ...)` over the lanes, in the
+#: type of the terms.
 sum_lanes: Any = _lanes_intrinsic(WIDTH, summing=True)
 
 
@@ -119,7 +124,8 @@ def load(theta: Any, first: int, count: int, block: Any) -> None:
 def store(block: Any, first: int, count: int, theta: Any) -> None:
     """Copy the first `count` lanes of a block back to the particles from `first` on.
 
-    The block is left with what was stored, which is rounded if the particles are in float32.
+    The block is left with what was stored, which is rounded if the particles are stored in less
+    than the block's precision.
     """
     dim = theta.shape[1]
     fours = dim - dim % 4
@@ -133,13 +139,13 @@ def store(block: Any, first: int, count: int, theta: Any) -> None:
     for c in range(fours, dim):
         for lane in range(count):
             theta[first + lane, c] = block[c * WIDTH + lane]
-    if theta.itemsize < 8:
+    if theta.itemsize < block.itemsize:
         load(theta, first, count, block)
 
 
 @compiled(forceinline=True)
-def _lane_value(lane: int, row: Any) -> float:
-    return float(row[lane])
+def _lane_value(lane: int, row: Any) -> Any:
+    return row[lane]
 
 
 @compiled()

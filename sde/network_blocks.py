@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from sde.features import Feature
-from sde.intrinsics import fma
+from sde.intrinsics import fma, like
 from sde.lanes import WIDTH, for_lanes, lane_sum
 from sde.native import (
     SOURCE_DIGEST,
     BlockFunction,
+    array_at,
     block_function,
     compiled,
     floats_at,
@@ -68,7 +69,7 @@ def _add_one(lane: int, w: float, row: Any, out: Any) -> None:
 
 @compiled(forceinline=True)
 def _add_square(lane: int, x: float, row: Any, out: Any) -> None:
-    out[lane] = fma(0.5 * (row[lane] - x), row[lane] - x, out[lane])
+    out[lane] = fma(like(x, 0.5) * (row[lane] - x), row[lane] - x, out[lane])
 
 
 @compiled()
@@ -97,36 +98,47 @@ def _argument(x: Any, theta: Any, radial: bool, out: Any) -> None:
         _add_rows(x, theta, out)
 
 
-def make_observe(feature: Feature, dim: int) -> BlockFunction:
+def _precision(feature: Feature, single: bool) -> tuple[Any, Any, int]:
+    """Return the types of a block's numbers and of a feature's argument, and the former's size.
+
+    A user's feature is written for float64.
+    """
+    number: Any = np.float32 if single else np.float64
+    return number, number if feature.builtin else np.float64, np.dtype(number).itemsize
+
+
+def make_observe(feature: Feature, dim: int, *, single: bool = False) -> BlockFunction:
     """Compile the block function that adds a block's features to their sums over particles.
 
-    If it is handed an address for them, it keeps the slopes, one row an output and datum.
+    If it is handed an address for them, it keeps the slopes, one row an output and datum. In single
+    precision a block is summed in float32, the blocks in float64.
     """
+    number, argument_type, item = _precision(feature, single)
     digest, g, derivative = SOURCE_DIGEST, feature.value, feature.derivative
     radial, blas = feature.geometry == "radial", is_matrix_work(feature, dim)
 
     @inlined
     def evaluate(lane: int, a: Any, values: Any) -> None:
-        values[lane] = g(a[lane])
+        values[lane] = g(argument_type(a[lane]))
 
     @inlined
     def evaluate_both(lane: int, a: Any, values: Any, slopes: Any) -> None:
-        argument = a[lane]
+        argument = argument_type(a[lane])
         values[lane], slopes[lane] = g(argument), derivative(argument)
 
     @block_function(cache=feature.builtin)
     def observe(
-        shape: int, data: int, theta: int, valid: int, sums: int, scratch: int, kept: int, _h: int
+        shape: int, inputs: int, theta: int, valid: int, sums: int, scratch: int, kept: int, data: int
     ) -> None:
         _ = digest
         sizes = integers_at(shape, 3)
         m, d, outputs = sizes[0], sizes[1], sizes[2]
-        amplitude, x = floats_at(data, 1)[0], matrix_at(data + 8, m, d)
-        total = matrix_at(sums, m, outputs)
-        values, slopes = floats_at(scratch, WIDTH), matrix_at(kept, m * outputs, WIDTH)
-        a = matrix_at(scratch + 8 * WIDTH, m if blas else 1, WIDTH)
+        amplitude, x = floats_at(data, 1)[0], array_at(inputs, (m, d), number)
+        total, values = matrix_at(sums, m, outputs), array_at(scratch, (WIDTH,), number)
+        slopes = array_at(kept, (m * outputs, WIDTH), number)
+        a = array_at(scratch + item * WIDTH, (m if blas else 1, WIDTH), number)
         for k in range(outputs):
-            own = matrix_at(theta + 8 * WIDTH * k * d, d, WIDTH)
+            own = array_at(theta + item * WIDTH * k * d, (d, WIDTH), number)
             if blas:
                 np.dot(x, own, a)
             for j in range(m):
@@ -142,40 +154,42 @@ def make_observe(feature: Feature, dim: int) -> BlockFunction:
     return observe
 
 
-def make_drift(feature: Feature, dim: int) -> BlockFunction:
+def make_drift(feature: Feature, dim: int, *, single: bool = False) -> BlockFunction:
     """Compile the block function of the drift: a weighted sum of gradients of the features.
 
     If it is handed the address of kept slopes, it does not evaluate the feature.
     """
+    number, argument_type, item = _precision(feature, single)
     digest, derivative = SOURCE_DIGEST, feature.derivative
     radial, blas = feature.geometry == "radial", is_matrix_work(feature, dim)
 
     @inlined
     def evaluate(lane: int, a: Any) -> None:
-        a[lane] = derivative(a[lane])
+        a[lane] = derivative(argument_type(a[lane]))
 
     @block_function(cache=feature.builtin)
     def drift(
-        shape: int, data: int, theta: int, weights: int, out: int, scratch: int, kept: int, _h: int
+        shape: int, inputs: int, theta: int, weights: int, out: int, scratch: int, kept: int, _h: int
     ) -> None:
         _ = digest
         sizes = integers_at(shape, 3)
         m, d, outputs = sizes[0], sizes[1], sizes[2]
-        x, weight = matrix_at(data + 8, m, d), matrix_at(weights, outputs, m)
-        pulls, total = weights + 8 * m * outputs, floats_at(scratch, WIDTH)
+        x, weight = array_at(inputs, (m, d), number), array_at(weights, (outputs, m), number)
+        pulls, total = weights + item * m * outputs, array_at(scratch, (WIDTH,), number)
         size = m if blas else GROUP
         for k in range(outputs):
-            own = matrix_at(theta + 8 * WIDTH * k * d, d, WIDTH)
-            force = matrix_at(out + 8 * WIDTH * k * d, d, WIDTH)
-            pull = matrix_at(pulls + 8 * k * m * d, d, m)
+            own = array_at(theta + item * WIDTH * k * d, (d, WIDTH), number)
+            force = array_at(out + item * WIDTH * k * d, (d, WIDTH), number)
+            pull = array_at(pulls + item * k * m * d, (d, m), number)
             force[:], total[:] = 0.0, 0.0
             for first in range(0, m, size):
                 last = min(first + size, m)
                 count = last - first
                 if kept != 0:
-                    slopes = matrix_at(kept + 8 * WIDTH * (k * m + first), count, WIDTH)
+                    row = k * m + first
+                    slopes = array_at(kept + item * WIDTH * row, (count, WIDTH), number)
                 else:
-                    slopes = matrix_at(scratch + 8 * WIDTH, count, WIDTH)
+                    slopes = array_at(scratch + item * WIDTH, (count, WIDTH), number)
                     if blas:
                         np.dot(x, own, slopes)
                     for j in range(count):
