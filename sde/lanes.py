@@ -28,7 +28,7 @@ _WORD = ir.IntType(64)
 
 
 def _request(module: Any) -> Any:
-    """Return the metadata of a loop that is to be vectorised and interleaved."""
+    """Return the metadata of a loop that is to be interleaved; they name the loop, too."""
     count = ir.Constant(ir.IntType(32), INTERLEAVED)
     wish = module.add_metadata(["llvm.loop.interleave.count", count])
     # A loop's node names itself first, so that no two loops share one; the number makes it new.
@@ -41,9 +41,10 @@ def _request(module: Any) -> Any:
 def _emit_loop(builder: Any, count: int, body: Any, kind: Any) -> Any:
     """Emit a loop over the first `count` lanes; return the sum of what `body(lane)` gives.
 
-    `kind` is the type of the sum.
+    `kind` is the type of the sum. The compiler is told that no lane reads what another one writes:
+    else it compares all addresses, which takes as long as the loop.
     """
-    before = builder.block
+    before, request = builder.block, _request(builder.module)
     loop = builder.append_basic_block("lanes")
     after = builder.append_basic_block("lanes.end")
     builder.branch(loop)
@@ -51,13 +52,17 @@ def _emit_loop(builder: Any, count: int, body: Any, kind: Any) -> Any:
     lane, total = builder.phi(_WORD), builder.phi(kind)
     lane.add_incoming(_WORD(0), before)
     total.add_incoming(ir.Constant(kind, 0.0), before)
+    term = body(lane)
+    for instruction in loop.instructions:
+        if isinstance(instruction, ir.CallInstr):  # inlining hands it on to loads and stores
+            instruction.set_metadata("llvm.mem.parallel_loop_access", request)
     # lanes may be added in any order, which is fixed once the loop is compiled
-    added = builder.fadd(total, body(lane), flags=["reassoc", "nsz", "contract"])
+    added = builder.fadd(total, term, flags=["reassoc", "nsz", "contract"])
     following = builder.add(lane, _WORD(1), flags=["nuw", "nsw"])
     lane.add_incoming(following, builder.block)
     total.add_incoming(added, builder.block)
     back = builder.cbranch(builder.icmp_unsigned("<", following, _WORD(count)), loop, after)
-    back.set_metadata("llvm.loop", _request(builder.module))
+    back.set_metadata("llvm.loop", request)
     builder.position_at_end(after)
     return added
 
@@ -89,7 +94,8 @@ def _lanes_intrinsic(count: int, *, summing: bool) -> Any:
 
 
 #: `for_lanes(body, (a, b, ...))` calls `body(lane, a, b, ...)` for every lane. The body must be
-#: compiled with `forceinline`; it is vectorised if it has no branch.
+#: compiled with `forceinline`, and no lane may read or write what another one writes; it is
+#: vectorised if it has no branch.
 for_lanes: Any = _lanes_intrinsic(WIDTH, summing=False)
 
 #: The same for the first half of the lanes.

@@ -15,7 +15,13 @@ from sde.blocks import once
 from sde.features import Feature, find_feature
 from sde.identity import function_digest
 from sde.losses import Loss, check_gradient, find_loss, make_prepare, weight_count
-from sde.network_blocks import is_matrix_work, make_drift, make_observe, scratch_rows
+from sde.network_blocks import (
+    fused_products,
+    is_matrix_work,
+    make_drift,
+    make_observe,
+    scratch_rows,
+)
 from sde.systems import System
 from sde.targets import targets
 
@@ -186,7 +192,7 @@ class MeanFieldNetwork(System):
         feature, loss = self.feature, self.loss
         matrix = is_matrix_work(feature, d)
         single = dtype == np.float32
-        key = (feature, matrix, single)
+        key = (feature, matrix, fused_products(feature, d), single)
         observe = once(("observe", *key), lambda: make_observe(feature, d, single=single))
         drift = once(("drift", *key), lambda: make_drift(feature, d, single=single))
         prepare = once(("prepare", loss), lambda: make_prepare(loss))
