@@ -17,8 +17,8 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 __all__ = [
-    "bits_like", "both", "by_precision", "fma", "from_bits", "like", "polynomial",
-    "straight_line", "to_bits",
+    "bits_like", "both", "by_precision", "fma", "from_bits", "integer_like", "like",
+    "polynomial", "straight_line", "to_bits",
 ]  # fmt: skip
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -57,7 +57,7 @@ def _member(x: Any, constant: Any) -> int | None:
 def _type_like(_context: Any, x: Any, constant: Any) -> Any:
     """Type and emit a number in the precision of x; of a pair, the one for that precision."""
     member = _member(x, constant)
-    result = x if member is None else constant[member]
+    result: Any = x if member is None else constant[member]
 
     def emit(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
         if member is None:
@@ -99,8 +99,8 @@ def _type_polynomial(_context: Any, x: Any, coefficients: Any) -> Any:
     return x(x, coefficients), emit
 
 
-_INTEGERS = {types.float64: types.int64, types.float32: types.int32}
-_KINDS = {types.float64: ir.DoubleType(), types.float32: ir.FloatType()}
+_INTEGERS: dict[Any, Any] = {types.float64: types.int64, types.float32: types.int32}
+_KINDS: dict[Any, Any] = {types.float64: ir.DoubleType(), types.float32: ir.FloatType()}
 
 
 def _type_to_bits(_context: Any, x: Any) -> Any:
@@ -128,9 +128,10 @@ def _type_from_bits(_context: Any, _bits: Any) -> Any:
 
 
 # The casts give the intrinsics the types that they have inside compiled code.
-like = cast(Callable[[Any, Any], Any], intrinsic(_type_like))
+like = cast(Callable[[float, Any], float], intrinsic(_type_like))
+integer_like = cast(Callable[[float, tuple[int, int]], int], like)
 #: `by_precision(double, single, (x, ...))` calls one of two functions; the other is not compiled.
-by_precision = cast(Callable[[Any, Any, tuple[Any, ...]], Any], intrinsic(_type_by_precision))
+by_precision = cast(Callable[[Any, Any, tuple[Any, ...]], float], intrinsic(_type_by_precision))
 fma = cast(Callable[[float, float, float], float], intrinsic(_type_fma))
 polynomial = cast(Callable[[float, tuple[Any, Any]], float], intrinsic(_type_polynomial))
 to_bits = cast(Callable[[float], int], intrinsic(_type_to_bits))

@@ -121,7 +121,7 @@ class MeanFieldNetwork(System):
         return self._pieces(self.x, self.y)
 
     def pieces_in(self, dtype: np.dtype[Any]) -> Pieces:
-        """The network as the kernels see it, to compute in float32 or float64."""
+        """Return the network as the kernels see it, to compute in float32 or float64."""
         return self._single_pieces if dtype == np.float32 else self.pieces
 
     @cached_property

@@ -28,7 +28,14 @@ from sde.native import (
     matrix_at,
 )
 
-__all__ = ["GROUP", "fused_products", "is_matrix_work", "make_drift", "make_observe", "scratch_rows"]
+__all__ = [
+    "GROUP",
+    "fused_products",
+    "is_matrix_work",
+    "make_drift",
+    "make_observe",
+    "scratch_rows",
+]
 
 #: Rows that a loop over the lanes adds up at a time.
 GROUP = 8
@@ -36,7 +43,7 @@ GROUP = 8
 #: From this dimension on BLAS is faster than the loops.
 MATRIX_DIM = 16
 
-#: Coordinates, the last ones, whose products are summed in registers where the feature is evaluated.
+#: Coordinates, the last ones, whose products are summed where the feature is evaluated.
 FUSED = 4
 
 
@@ -131,7 +138,8 @@ class _Form(NamedTuple):
 
 def _form(feature: Feature, dim: int, single: bool) -> _Form:
     number: Any = np.float32 if single else np.float64
-    taken: Any = number if feature.builtin else np.float64  # a user's feature is written for float64
+    # a user's feature is written for float64
+    taken: Any = number if feature.builtin else np.float64
     fused = fused_products(feature, dim)
 
     @inlined
@@ -159,15 +167,20 @@ def make_observe(feature: Feature, dim: int, *, single: bool = False) -> BlockFu
         values[lane] = g(argument(lane, x, theta, begun))
 
     @inlined
-    def evaluate_both(
-        lane: int, x: Any, theta: Any, begun: Any, values: Any, slopes: Any
-    ) -> None:
+    def evaluate_both(lane: int, x: Any, theta: Any, begun: Any, values: Any, slopes: Any) -> None:
         a = argument(lane, x, theta, begun)
         values[lane], slopes[lane] = g(a), derivative(a)
 
     @block_function(cache=feature.builtin)
     def observe(
-        shape: int, inputs: int, theta: int, valid: int, sums: int, scratch: int, kept: int, data: int
+        shape: int,
+        inputs: int,
+        theta: int,
+        valid: int,
+        sums: int,
+        scratch: int,
+        kept: int,
+        data: int,
     ) -> None:
         _ = digest
         sizes = integers_at(shape, 3)
@@ -211,7 +224,14 @@ def make_drift(feature: Feature, dim: int, *, single: bool = False) -> BlockFunc
 
     @block_function(cache=feature.builtin)
     def drift(
-        shape: int, inputs: int, theta: int, weights: int, out: int, scratch: int, kept: int, _h: int
+        shape: int,
+        inputs: int,
+        theta: int,
+        weights: int,
+        out: int,
+        scratch: int,
+        kept: int,
+        _h: int,
     ) -> None:
         _ = digest
         sizes = integers_at(shape, 3)

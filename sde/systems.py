@@ -41,7 +41,7 @@ class System:
         raise NotImplementedError
 
     def pieces_in(self, _dtype: np.dtype[Any]) -> Pieces:
-        """The system as the kernels see it, to compute in a precision if it can, or in float64."""
+        """Return the system as the kernels see it, to compute in this precision or in float64."""
         return self.pieces
 
     @property

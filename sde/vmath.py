@@ -9,20 +9,20 @@ normal number: 1e-15 in double precision, 2.4e-7 (four roundings) in single.  `l
 form and `sinpi_half` exist in double precision only.  The fused operations are explicit and no
 fast-math flag is set, so that no flag of the caller changes a result.
 
-Polynomials were fitted by Remez's algorithm (mpmath, 40 digits or more, to the relative error of
-the function itself), then rounded; coefficients start from the lowest power.  Errors are quoted
-for double and single precision.
+The polynomials are those of `sde.coefficients`.
 """
 
 import math
 from typing import Final
 
+from sde.coefficients import COTH, ERF_BOTTOM, ERF_SINGLE, ERF_TOP, EXP, LOG, SIN, SINPI
 from sde.intrinsics import (
     bits_like,
     both,
     by_precision,
     fma,
     from_bits,
+    integer_like,
     like,
     polynomial,
     straight_line,
@@ -70,65 +70,11 @@ _TRIG_LIMITS: Final = both(TRIG_LIMIT, TRIG_LIMIT_SINGLE)
 _SIGMOID_ONE: Final = both(40.0, 20.0)
 _TANH_ONE, _ERF_ONE = both((), (9.7, 3.95))[1]
 
-# fmt: off
-# (e^r - 1 - r) / r^2 on |r| <= ln 2 / 2; error 2.9e-16 and 3.1e-9 of e^r.
-_EXP: Final = both(
-    (
-        0.49999999999998324, 0.1666666666661151, 0.04166666666813777, 0.008333333370892837,
-        0.0013888888515983752, 0.0001984118520204445, 2.480193186844523e-05,
-        2.7635006465882444e-06, 2.747677844825575e-07,
-    ),
-    (0.499999934529, 0.166665206914, 0.0416683871172, 0.00836870981839, 0.00138146262107),
-)
-# f coth(f ln 2 / 2), even, in f^2 on |f| <= 1/2; error 7.6e-19 and 1.8e-9.  Its poles are twice
-# as far away as those of tanh, hence half the terms.
-_COTH: Final = both(
-    (
-        2.8853900817779268, 0.11552453009332359, -0.0009250684777173125, 1.0582188497317735e-05,
-        -1.271021920015818e-07, 1.5281535077217257e-09,
-    ),
-    (2.88539008689, 0.115524160443, -0.000921116211554),
-)
-# (2 artanh(d) / d - 2) / d^2 in d^2, on |d| <= 3 - 2 sqrt(2); error 1.9e-16 of artanh(d).
-_LOG: Final = both((
-    0.6666666666658716, 0.4000000005230091, 0.2857141712501071, 0.22223372045607262,
-    0.18123630222396359, 0.16819977089933827,
-))
-# (sin(r) / r - 1) / r^2 in r^2, on |r| <= 1.65; error 6.8e-19 and 1.0e-8 of sin(r).
-_SIN: Final = both(
-    (
-        -0.16666666666666663, 0.008333333333333052, -0.0001984126984115943,
-        2.7557319202834764e-06, -2.5052106133825193e-08, 1.6058903624658652e-10,
-        -7.642079984567064e-13, 2.711862310163018e-15,
-    ),
-    (-0.166666560039, 0.00833297257837, -0.00019802644573, 2.59032711099e-6),
-)
-# sin(pi x) / x in x^2, on [0, 1/2]; error 1.5e-16 of sin(pi x).
-_SINPI: Final = both((
-    3.141592653589793, -5.1677127800498015, 2.550164039861843, -0.5992645288143827,
-    0.08214587862841903, -0.0073703629897987856, 0.00046598266397254284, -2.1128272851598132e-05,
-))
-# -log2(erfc(y)) / y on [0, 5.9], a quotient of polynomials in y; error 2.0e-16 of erf(y).
-_ERF_TOP: Final = both((
-    1.6279070286111152, 2.9192670196548423, 2.4884855276157603, 1.2515352285398973,
-    0.3892866100453302, 0.07143912822403516, 0.006339509474359968, 8.916767364488995e-05,
-))
-_ERF_BOTTOM: Final = both((
-    1.0, 1.2290743856763124, 0.74413024706549, 0.25397788942089505, 0.04908708651237888,
-    0.004396589413200377, 6.17445893710466e-05,
-))
-# The same on [0, 3.95], one polynomial; error 4.0e-9.
-_ERF_SINGLE: Final = both((), (
-    1.62790703512, 0.918447625258, 0.148277067088, -0.0276320341132, -0.000231393481081,
-    0.00240500123155, -0.000912983674062, 0.000169718330023, -1.33537077046e-5,
-))
-# fmt: on
-
 
 @straight_line
 def _with_sign(magnitude: float, x: float) -> float:
     """Return `magnitude`, which is not negative, with the sign of x."""
-    return bits_like(x, to_bits(magnitude) | (to_bits(x) & like(x, _SIGN_BIT)))
+    return bits_like(x, to_bits(magnitude) | (to_bits(x) & integer_like(x, _SIGN_BIT)))
 
 
 @straight_line
@@ -139,7 +85,7 @@ def _half_minus_one(g: float) -> tuple[float, float]:
     """
     shifted = g + _ROUND_HALF
     f = g - (shifted - _ROUND_HALF)
-    d = polynomial(f * f, _COTH)
+    d = polynomial(f * f, COTH)
     s = from_bits(to_bits(shifted) << 52)  # 2^k / 2
     # For k = 0 the first factor vanishes, so that small g lose nothing.
     return fma(s - 0.5, d, (s + 0.5) * f), d - f
@@ -153,7 +99,7 @@ def _power_single(x: float, factor: float) -> tuple[float, float, float]:
     """
     shifted = fma(x, factor, _ROUND_HALF_SINGLE)
     f = fma(x, factor, -(shifted - _ROUND_HALF_SINGLE))
-    return bits_like(x, to_bits(shifted) << 23), f, polynomial(f * f, _COTH)
+    return bits_like(x, to_bits(shifted) << _TO_EXPONENT[1]), f, polynomial(f * f, COTH)
 
 
 @straight_line
@@ -171,8 +117,8 @@ def exp_unchecked(x: float) -> float:
     shifted = fma(x, like(x, _LOG2_E), like(x, _ROUND))
     k = shifted - like(x, _ROUND)
     r = fma(-k, like(x, _LN2_LOW), fma(-k, like(x, _LN2), x))
-    value = like(x, 1.0) + fma(r * r, polynomial(r, _EXP), r)
-    return bits_like(x, to_bits(value) + (to_bits(shifted) << like(x, _TO_EXPONENT)))
+    value = like(x, 1.0) + fma(r * r, polynomial(r, EXP), r)
+    return bits_like(x, to_bits(value) + (to_bits(shifted) << integer_like(x, _TO_EXPONENT)))
 
 
 @straight_line
@@ -210,7 +156,7 @@ def log_unchecked(x: float) -> float:
     k = from_bits((offset >> 52 & _EXPONENT_MASK) | _ROUND_BITS) - (_ROUND_DOUBLE + 1023.0)
     d = (m - 1.0) / (m + 1.0)
     z = d * d
-    return fma(k, like(x, _LN2), fma(d * z, polynomial(z, _LOG), d + d))
+    return fma(k, like(x, _LN2), fma(d * z, polynomial(z, LOG), d + d))
 
 
 @straight_line
@@ -238,8 +184,8 @@ def _sin_reduced(x: float, h: float, shifted: float) -> float:
     # The first difference is exact, the second is small next to what cancellation leaves.
     r = fma(-h, like(x, _PI_3), fma(-h, like(x, _PI_2), fma(-h, like(x, _PI_1), x)))
     z = r * r
-    value = fma(r * z, polynomial(z, _SIN), r)
-    return bits_like(x, to_bits(value) ^ (to_bits(shifted) << like(x, _TO_SIGN)))
+    value = fma(r * z, polynomial(z, SIN), r)
+    return bits_like(x, to_bits(value) ^ (to_bits(shifted) << integer_like(x, _TO_SIGN)))
 
 
 @straight_line
@@ -290,7 +236,7 @@ def sinpi_half(x: float) -> float:
     >>> sinpi_half(0.0)
     0.0
     """
-    return x * polynomial(x * x, _SINPI)
+    return x * polynomial(x * x, SINPI)
 
 
 @straight_line
@@ -344,8 +290,8 @@ def sigmoid(x: float) -> float:
     low = fma(y, like(x, _LOG2_E_LOW), fma(y, like(x, _LOG2_E), -scaled))
     shifted = scaled + like(x, _ROUND_BIASED)
     f = (scaled - (shifted - like(x, _ROUND_BIASED))) + low
-    d = polynomial(f * f, _COTH)
-    top = bits_like(x, to_bits(shifted) << like(x, _TO_EXPONENT)) * (d + f)
+    d = polynomial(f * f, COTH)
+    top = bits_like(x, to_bits(shifted) << integer_like(x, _TO_EXPONENT)) * (d + f)
     return like(x, 0.0) if x < like(x, _EXP_MIN) else top / (top + (d - f))
 
 
@@ -353,7 +299,7 @@ def sigmoid(x: float) -> float:
 def _erf_double(x: float) -> float:
     y = abs(x)
     y = 6.0 if y > 6.0 else y
-    top, bottom = _half_minus_one(y * (polynomial(y, _ERF_TOP) / polynomial(y, _ERF_BOTTOM)))
+    top, bottom = _half_minus_one(y * (polynomial(y, ERF_TOP) / polynomial(y, ERF_BOTTOM)))
     top = top + top
     return _with_sign(top / (top + bottom), x)
 
@@ -362,7 +308,7 @@ def _erf_double(x: float) -> float:
 def _erf_single(x: float) -> float:
     y = abs(x)
     y = _ERF_ONE if y > _ERF_ONE else y
-    s, f, d = _power_single(y, polynomial(y, _ERF_SINGLE))
+    s, f, d = _power_single(y, polynomial(y, ERF_SINGLE))
     return _with_sign(fma(s - _HALF, d, (s + _HALF) * f) / (s * (d + f)), x)
 
 
