@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sde.blas import blas_alone
 from sde.block_steps import (
     Pieces,
+    empty_block,
     find_drift,
     kept_at,
     load,
@@ -78,8 +79,8 @@ def observe_chunk(
     pieces: Pieces, theta: Any, sums: Any, slopes: Any, bounds: tuple[int, int]
 ) -> None:
     """Write the sums of the observables over the blocks of one chunk, and keep the slopes."""
-    n, dim = theta.shape
-    block, scratch = np.empty(dim * WIDTH), np.empty(scratch_size(pieces))
+    n = theta.shape[0]
+    block, scratch = empty_block(pieces), np.empty(scratch_size(pieces))
     sums[:] = 0.0
     for b in range(bounds[0], bounds[1]):
         first = b * WIDTH
@@ -105,8 +106,8 @@ def _sweep_chunk(
         observe_chunk(pieces, theta, sums, slopes, bounds)
         return True
     n, dim = theta.shape
-    block, force, noise = np.empty(dim * WIDTH), np.empty(dim * WIDTH), np.empty(dim * WIDTH)
-    scratch = np.empty(scratch_size(pieces))
+    block, force = empty_block(pieces), empty_block(pieces)
+    noise, scratch = np.empty(dim * WIDTH), np.empty(scratch_size(pieces))
     finite = True
     sums[:] = 0.0
     for b in range(bounds[0], bounds[1]):
@@ -153,11 +154,11 @@ def _make_drifts() -> Any:
     def drifts(pieces: Pieces, theta: Any, mean_field: Any, out: Any) -> None:
         """Write the drift of every particle, given the means of the observables."""
         _ = digest
-        n, dim = theta.shape
-        weights = np.empty(pieces.n_weights)
+        n = theta.shape[0]
+        weights = np.empty(pieces.n_weights, pieces.inputs.dtype)
         prepare(pieces, mean_field, weights)
         for b in numba.prange((n + WIDTH - 1) // WIDTH):
-            block, force = np.empty(dim * WIDTH), np.empty(dim * WIDTH)
+            block, force = empty_block(pieces), empty_block(pieces)
             scratch = np.empty(scratch_size(pieces))
             count = min(WIDTH, n - b * WIDTH)
             load(theta, b * WIDTH, count, block)
@@ -203,7 +204,7 @@ def _make_advance() -> Any:
         blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
         sums = np.empty((chunks, pieces.n_observables))
         finite = np.empty(chunks, dtype=np.bool_)
-        weights = np.empty(pieces.n_weights)
+        weights = np.empty(pieces.n_weights, pieces.inputs.dtype)
         for step in range(steps[0], steps[1]):
             if task.moving:
                 prepare(pieces, mean_field[step - task.origin], weights)
@@ -235,7 +236,7 @@ def advance_alone(
     blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
     sums = np.empty((chunks, pieces.n_observables))
     finite = np.empty(chunks, dtype=np.bool_)
-    weights = np.empty(pieces.n_weights)
+    weights = np.empty(pieces.n_weights, pieces.inputs.dtype)
     for step in range(steps[0], steps[1]):
         if task.moving:
             prepare(pieces, mean_field[step - task.origin], weights)
@@ -289,7 +290,8 @@ def _make_advance_replicates() -> Any:
             own = Draws(draws.address, draws.parameters, keys[r])
             mean_field = np.empty((steps + 1, pieces.n_observables))
             blocks = (theta.shape[1] + WIDTH - 1) // WIDTH
-            slopes = np.empty((blocks if keeping else 0, pieces.n_slopes * WIDTH))
+            rows = blocks if keeping else 0
+            slopes = np.empty((rows, pieces.n_slopes * WIDTH), pieces.inputs.dtype)
             observe_alone(pieces, theta[r], mean_field[0], slopes)
             failed[r] = advance_alone(pieces, own, task, (0, steps), theta[r], mean_field, slopes)
 
@@ -307,7 +309,7 @@ def advance(
     steps: tuple[int, int],
     theta: NDArray[Any],
     mean_field: NDArray[np.float64],
-    slopes: NDArray[np.float64],
+    slopes: NDArray[Any],
 ) -> int:
     """Advance all particles in place, as `_make_advance` says.
 
@@ -322,7 +324,7 @@ def observables(
     pieces: Pieces,
     theta: NDArray[Any],
     mean_field: NDArray[np.float64],
-    slopes: NDArray[np.float64],
+    slopes: NDArray[Any],
 ) -> None:
     """Write the empirical means of the observables; keep the slopes if there is room.
 

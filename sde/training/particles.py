@@ -45,7 +45,8 @@ class Particles:
         self.seed, self.replicate = seed, replicate
         # of steps k and k + 1: the second is written by step k
         self._mean_field = np.empty((2, system.n_observables))
-        self._slopes = room_for_slopes(system.pieces, len(theta))
+        self._pieces = system.pieces_in(theta.dtype)
+        self._slopes = room_for_slopes(self._pieces, len(theta))
         self._observed = False
 
     def step(
@@ -67,7 +68,7 @@ class Particles:
         task = kernels.Task(rate, int(noisy), moving=True, interacting=True, origin=index)
         if x is self.system.x:
             return self._full_step(task, rate)
-        pieces = self.system.pieces_for(x, y)
+        pieces = self.system.pieces_for(x, y, self.theta.dtype)
         mean_field = np.empty((2, y.size))
         slopes = room_for_slopes(pieces, len(self.theta))
         kernels.observables(pieces, self.theta, mean_field[0], slopes)
@@ -84,14 +85,14 @@ class Particles:
     def _full_step(self, task: kernels.Task, rate: float) -> tuple[float, bool]:
         self._observe()
         loss = self._loss(self._mean_field[0], self.system.y)
-        finite = self._advance(self.system.pieces, task, rate, self._mean_field, self._slopes)
+        finite = self._advance(self._pieces, task, rate, self._mean_field, self._slopes)
         self._mean_field[0] = self._mean_field[1]
         return loss, finite
 
     def _observe(self) -> None:
         """Find the mean field of the state, if the last step did not leave it behind."""
         if not self._observed:
-            kernels.observables(self.system.pieces, self.theta, self._mean_field[0], self._slopes)
+            kernels.observables(self._pieces, self.theta, self._mean_field[0], self._slopes)
             self._observed = True
 
     def _advance(
