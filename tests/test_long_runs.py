@@ -219,18 +219,10 @@ def test_looks_at_the_clock_are_rare_where_steps_are_fast(tmp_path, monkeypatch)
 
 
 FRESH = """
-import hashlib, sys
+import hashlib
 import numpy as np
 import sde
 
-def position(theta, out):
-    out[0] = theta[0]
-
-def pull(theta, mean_field, out):
-    out[0] = mean_field[0] - theta[0]
-
-if sys.argv[1] == "another first":
-    sde.McKeanVlasov(1, 1, position, pull)
 rng = np.random.default_rng(0)
 net = sde.MeanFieldNetwork(rng.normal(size=(50, 2)), rng.choice([-1, 1], 50))
 means = net.mean_field(rng.normal(size=(128, 2)))
@@ -238,17 +230,17 @@ print(hashlib.sha256(means.tobytes()).hexdigest())
 """
 
 
-def test_bits_depend_neither_on_the_cache_nor_on_what_was_compiled_before(tmp_path):
-    # the first process compiles, the others load; two add a system that is always compiled
+def test_a_process_that_compiles_and_one_that_loads_get_the_same_bits(tmp_path):
+    # the first process compiles, the second loads
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(sys.path), "NUMBA_CACHE_DIR": str(tmp_path)
     }  # fmt: skip
     digests = [
         subprocess.run(
-            [sys.executable, "-c", FRESH, before],
+            [sys.executable, "-c", FRESH],
             capture_output=True, text=True, env=environment, check=True,
         ).stdout
-        for before in ("nothing", "nothing", "another first")
+        for _ in range(2)
     ]  # fmt: skip
     assert len(set(digests)) == 1
 
@@ -264,7 +256,7 @@ net = lambda: sde.MeanFieldNetwork([[1.0, 0.5], [0.3, -1.0], [0.2, 2.0]], [1, -1
 def work(ready):
     system = net()
     os.write(ready, b"!")
-    sol = sde.simulate(system, sde.StableNoise(1.5, "II"), n=3000, t1=1.0, dt=1 / 4096, seed=5,
+    sol = sde.simulate(system, sde.StableNoise(1.5, "II"), n=3000, t1=1.0, dt=1 / 2048, seed=5,
         dtype=dtype, save_at=np.arange(17) / 16, checkpoint=folder, every_seconds=0.02,
         save_to=folder + ".zarr" if dtype == "float32" else None)
     parts = {"theta": sol.theta, "mean_field": sol.mean_field, "saved": np.asarray(sol.saved)}
@@ -290,7 +282,7 @@ for delay in [*delays, None]:
 def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bits(tmp_path, dtype):
     # children of one process that has imported the library and started no thread
     chance = random.Random(dtype)
-    delays = [chance.uniform(0, 0.4) for _ in range(8)]
+    delays = [chance.uniform(0, 0.4) for _ in range(5)]
     arguments = [str(tmp_path / "run"), dtype, json.dumps(delays)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "NUMBA_NUM_THREADS": "2"}
     (tmp_path / "run").mkdir()
@@ -301,12 +293,12 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bits(tmp_path, 
     assert done.returncode == 0, done.stderr
     signals, steps = np.array([line.split() for line in done.stdout.splitlines()], dtype=int).T
     assert signals[-1] == 0
-    assert steps[-1] == 4096
+    assert steps[-1] == 2048
     assert (np.diff(steps) >= 0).all()
     assert (signals == 9).sum() >= 1  # a fast machine may finish before the last of them
     net = sde.MeanFieldNetwork([[1.0, 0.5], [0.3, -1.0], [0.2, 2.0]], [1, -1, 1])
     whole = sde.simulate(
-        net, sde.StableNoise(1.5, "II"), n=3000, t1=1.0, dt=1 / 4096, seed=5, dtype=dtype,
+        net, sde.StableNoise(1.5, "II"), n=3000, t1=1.0, dt=1 / 2048, seed=5, dtype=dtype,
         save_at=np.arange(17) / 16,
     )  # fmt: skip
     with np.load(tmp_path / "run.npz") as end:
