@@ -81,7 +81,7 @@ def terminal(summary: Summary) -> list[Table]:
 
 def times(rows: Sequence[tuple[str, int, float]]) -> Table:
     """
-    Return a table of the time that is still needed, from claims, checks to do and seconds of one.
+    Return a table of the CPU time that is still needed: claims, checks to do and seconds of one.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def times(rows: Sequence[tuple[str, int, float]]) -> Table:
     lines = [(name, str(n), f"{each:.1f}", f"{n * each / 60:.1f}") for name, n, each in rows]
     total = sum(n * each for _, n, each in rows)
     lines.append(("total", str(sum(n for _, n, _ in rows)), "", f"{total / 60:.1f}"))
-    heads = ("claim", "checks to do", "seconds each", "minutes")
+    heads = ("claim", "checks to do", "CPU seconds each", "CPU minutes")
     return _rich(_Rows("Estimated time", heads, tuple(lines)))
 
 
@@ -139,7 +139,7 @@ def _verdicts(summary: Summary) -> _Rows:
         "intervals that meet the target",
         "least coverage",
         "least margin",
-        "seconds",
+        "CPU seconds",
         "met",
     )
     rows = []
