@@ -157,9 +157,7 @@ def calibrate(
         raise typer.BadParameter(str(error), param_hint="--mutants") from error
     first, _ = _checked_seed(first_seed), _checked_seed(first_seed + seeds - 1)
     try:
-        found = run_calibration(
-            chosen, altered, range(first, first + seeds), out, workers=workers
-        )
+        found = run_calibration(chosen, altered, range(first, first + seeds), out, workers=workers)
     except (FolderError, RecordsError) as error:
         raise typer.BadParameter(str(error), param_hint="--out") from error
     typer.echo(f"Tables: {out / 'calibration.md'}")

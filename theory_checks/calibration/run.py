@@ -198,9 +198,9 @@ def _records(plan: _Plan, items: Sequence[Item], workers: int) -> Iterator[Recor
         yield from (plan.task(item).run(mutants.get(item.mutant)) for item in items)
         return
     threads = max(1, numba.get_num_threads() // workers)
-    start = {"initializer": numba.set_num_threads, "initargs": (threads,)}
     # a process that has run kernels cannot be forked: GNU OpenMP forbids it
-    with ProcessPoolExecutor(workers, get_context("spawn"), **start) as pool:
+    context, start = get_context("spawn"), partial(numba.set_num_threads, threads)
+    with ProcessPoolExecutor(workers, context, start) as pool:
         try:
             futures = [pool.submit(_run_task, plan.task(item)) for item in items]
             yield from (future.result() for future in as_completed(futures))
@@ -208,9 +208,7 @@ def _records(plan: _Plan, items: Sequence[Item], workers: int) -> Iterator[Recor
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _run(
-    plan: _Plan, done: dict[Item, Record], path: Path, console: Console, workers: int
-) -> None:
+def _run(plan: _Plan, done: dict[Item, Record], path: Path, console: Console, workers: int) -> None:
     """Run what is not done, and add its records to the file and to `done`."""
     items = list(plan.items())
     timing = items[: min(TIMED, len(plan.seeds)) * len(plan.claims)]
@@ -247,6 +245,5 @@ def _line(record: Record) -> str:
     """Return what a check found, in a line."""
     mutant = f" with mutant {record.mutant}" if record.mutant else ""
     why = f" ({record.error})" if record.error else ""
-    return (
-        f"{record.claim}{mutant}, seed {record.seed}: {record.verdict}{why}, {record.seconds:.1f} s CPU"
-    )
+    what = f"{record.claim}{mutant}, seed {record.seed}: {record.verdict}{why}"
+    return f"{what}, {record.seconds:.1f} s CPU"

@@ -297,8 +297,8 @@ CLAIM = Claim(
         "tanh network on 8 inputs around the unit circle, logistic loss, p = 2; initial states "
         f"uniform on [-1, 1], α = {ALPHA}, Type {KIND}, σ = 1, t = {T1:g}, κ = {KEEP}, "
         f"{REPLICATES['quick']} replicates (quick profile), and fewer for α = 1.5, Type I, and α = "
-        "1.8, Type III. "
-        f"The step is η = {DT:g}, much larger than the theorem asks for; the row on η/4 shows that this does not matter."
+        f"1.8, Type III. The step is η = {DT:g}, much larger than the theorem asks for; the row on "
+        "η/4 shows that this does not matter."
     ),
     method=__doc__,
 )
