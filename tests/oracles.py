@@ -234,3 +234,13 @@ ELEMENTARY = {
     "sigmoid": lambda x: 1 / (1 + np.exp(-x.astype(Long))),
     "erf": erf_long,
 }
+
+
+# --- statistics -----------------------------------------------------------------------------------
+
+
+def resampled(rows, statistic, resamples, rng):
+    """Return a statistic of the columns of bootstrap resamples, from copies of the rows."""
+    summary = {"mean": np.mean, "median": np.median}[statistic]
+    chosen = rng.integers(len(rows), size=(resamples, len(rows)))
+    return np.array([summary(rows[index], axis=0) for index in chosen])

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ def markdown(summary: Summary) -> str:
     # Calibration
     """
     seeds = f"seeds {summary.seeds[0]} to {summary.seeds[-1]}"
-    parts = ["# Calibration", f"levychaos {summary.version}, quick profile, {seeds}.", NOTE.strip()]
+    what = f"levychaos {summary.version}, quick profile, {seeds}, {_today()}:"
+    parts = ["# Calibration", f"{what} `{_command(summary.seeds)}`.", NOTE.strip()]
     for table in (_verdicts(summary), _mutants(summary), _coverages(summary)):
         parts.append(f"## {table.title}")
         lines = [table.heads, ("---",) * len(table.heads), *table.rows]
@@ -119,12 +121,23 @@ def to_dict(summary: Summary) -> dict[str, Any]:
     return {
         "version": summary.version,
         "profile": "quick",
+        "date": _today(),
+        "command": _command(summary.seeds),
         "seeds": list(summary.seeds),
         "targets": {"verdict": VERDICT_TARGET, "coverage": COVERAGE_TARGET},
         "met": summary.met,
         "claims": claims,
         "mutants": [{**asdict(mutant), "met": mutant.met} for mutant in summary.mutants],
     }
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+def _command(seeds: range) -> str:
+    first = f" --first-seed {seeds[0]}" if seeds[0] else ""
+    return f"theory-checks calibrate --seeds {len(seeds)}{first}"
 
 
 def _finite(value: object) -> object:
