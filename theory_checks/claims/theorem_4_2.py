@@ -23,6 +23,7 @@ plane feels the sum of the sines of the first coordinates in its second coordina
 """
 
 import math
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -239,6 +240,7 @@ def _without_averaging(settings: Settings) -> Order:
     return convergence_order(CONTROL_WIDTHS, gaps, seed=settings.seed, limit="infinity")
 
 
+@cache
 def _sum_system(n: int) -> sde.McKeanVlasov:
     root = math.sqrt(n)
 
