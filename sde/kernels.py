@@ -345,5 +345,20 @@ def no_draws() -> Draws:
     return Draws(0, np.zeros(1), np.uint64(0))
 
 
-drifts = blas_alone(_make_drifts())
+_drifts = _make_drifts()
+
+
+@blas_alone
+def drifts(
+    pieces: Pieces, theta: NDArray[Any], mean_field: NDArray[np.float64], out: NDArray[Any]
+) -> None:
+    """Write the drift of every particle, as `_make_drifts` says; one block wakes no thread."""
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1 if len(theta) <= WIDTH else threads)
+    try:
+        _drifts(pieces, theta, mean_field, out)
+    finally:
+        numba.set_num_threads(threads)
+
+
 advance_replicates = blas_alone(_make_advance_replicates())

@@ -70,3 +70,12 @@ def broken(name):
         raise ArithmeticError("the state is not finite at step 3")
 
     return Claim(name, "Broken", "It breaks.", "1 = 2", "holds", check)
+
+
+def picklable(name):
+    """Return a claim that another process can be handed."""
+    return Claim(name, "Picklable", "Gaps fall.", "E|gap| <= C", "holds", _check_anywhere)
+
+
+def _check_anywhere(settings):
+    return Evidence((slope(-0.45 - settings.seed / 100),), (CONTROL,))

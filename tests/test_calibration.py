@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fake_claims import CONTROL, broken, claim, slope
+from fake_claims import CONTROL, broken, claim, picklable, slope
 from numpy.testing import assert_allclose
 from rich.console import Console
 from scipy import stats
@@ -294,3 +294,30 @@ def test_usage_errors_give_status_2(command, tmp_path, arguments, message):
     result = command(*arguments)
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_workers_find_the_same(tmp_path):
+    levers = [picklable("a"), picklable("b")]
+    alone = calibrate(levers, [], range(3), tmp_path / "alone", QUIET)
+    found = calibrate(levers, [], range(3), tmp_path / "side by side", QUIET, workers=2)
+    assert [(c.id, c.right, c.coverages) for c in found.claims] == [
+        (c.id, c.right, c.coverages) for c in alone.claims
+    ]
+    assert {record.seconds for record in read(tmp_path / "side by side" / FILE_NAME)}
+
+
+def test_every_claim_gets_a_round_of_seeds_before_any_gets_more():
+    other = replace(PULLED, claims=("third", "levered"))
+    plan = calibration._Plan((levered(), levered("third")), (other,), range(20))
+    items = list(plan.items())
+    dear = {
+        item: Record(*item, "s", "holds", 9.0 if item.claim == "levered" else 1.0) for item in items
+    }
+    order = plan.sort(items, dear)
+    ten = range(10)
+    assert order[:30] == [
+        *(Item("third", "", seed) for seed in ten),
+        *(Item("levered", "", seed) for seed in ten),
+        *(Item("third", "pulled", seed) for seed in ten),
+    ]
+    assert order[-20:] == [Item("levered", "pulled", seed) for seed in range(20)]

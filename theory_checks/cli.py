@@ -133,6 +133,9 @@ def calibrate(
         typer.Option(help="Folder for the records and tables; a calibration is continued there."),
     ] = Path("calibration"),
     first_seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Checks that run side by side, each in its own process.")
+    ] = 1,
 ) -> None:
     """
     Check claims for many seeds, as they are and with deliberate mistakes, in the quick profile.
@@ -154,7 +157,7 @@ def calibrate(
         raise typer.BadParameter(str(error), param_hint="--mutants") from error
     first, _ = _checked_seed(first_seed), _checked_seed(first_seed + seeds - 1)
     try:
-        found = run_calibration(chosen, altered, range(first, first + seeds), out)
+        found = run_calibration(chosen, altered, range(first, first + seeds), out, workers=workers)
     except (FolderError, RecordsError) as error:
         raise typer.BadParameter(str(error), param_hint="--out") from error
     typer.echo(f"Tables: {out / 'calibration.md'}")

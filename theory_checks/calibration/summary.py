@@ -101,7 +101,7 @@ class ClaimSummary:
     coverages : tuple of Coverage
         One for each quantity and control with an interval.
     seconds : float
-        Median time of a check.
+        Median CPU time of a check.
     """
 
     id: str

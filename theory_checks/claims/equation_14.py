@@ -48,7 +48,7 @@ Array = NDArray[np.float64]
 CASES = ((1.2, "I"), (1.5, "II"), (1.8, "III"))
 FEW, SUBSTEPS = 4, 8
 STEPS = 4.0 ** -np.arange(6, 11)
-WIDTHS, WIDTH_STEP = 4 ** np.arange(4, 7), 2.0**-22
+WIDTHS, WIDTH_STEP = 4 ** np.arange(3, 6), 2.0**-22
 #: Amplitudes of the counterexample, and how far noise moves a particle there: c η^{1/α}.
 AMPLITUDES, MOVE, MEAN_ALPHA = (10.0, 100.0, 1000.0), 0.02, 1.8
 STEEP_NOISE = sde.StableNoise(MEAN_ALPHA, "I")
@@ -131,7 +131,7 @@ def _step_order(settings: Settings, alpha: float, kind: str) -> Order:
 def _width_order(settings: Settings, alpha: float, kind: str) -> Order:
     network, noise, start = _weak_network(), sde.StableNoise(alpha, kind), sde.Point(0.5)
     columns = [
-        _errors(settings, network, noise, [WIDTH_STEP], n=n, factor=3, initial=start, substeps=2)
+        _errors(settings, network, noise, [WIDTH_STEP], n=n, factor=6, initial=start, substeps=2)
         for n in WIDTHS.tolist()
     ]
     errors = np.hstack(columns)

@@ -24,6 +24,7 @@ Control: for Gaussian θ the mean is 2p, and the probability tends to 1 for ever
 import cmath
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -102,6 +103,7 @@ class Decay(NamedTuple):
     rate: float
 
     @classmethod
+    @cache  # no seed changes it
     def of(cls, variable: Variable) -> "Decay":
         """Maximize -sC - log L(s)."""
         laplace, bound = variable.laplace(), variable.bound
@@ -118,16 +120,22 @@ class Decay(NamedTuple):
 
     def probability(self, n: int) -> float:
         """Return the exact probability, by inversion."""
-        peak = self.chernoff(n)
+        return _probability(self, n)
 
-        def integrand(t: float) -> float:
-            s = self.point * (1 + 1j * t)
-            relative = (cmath.exp(s * self.bound) * self.laplace(s)) ** n / peak
-            return (relative / (1 + 1j * t)).real
 
-        # t is ω over the distance of the line from the pole at 0
-        value, _ = quad(integrand, 0.0, np.inf, limit=400, epsrel=1e-4, epsabs=1e-6)
-        return peak * float(value) / math.pi
+@cache
+def _probability(decay: Decay, n: int) -> float:
+    """Return P[mean <= C], by integration along the line through the maximizer."""
+    peak = decay.chernoff(n)
+
+    def integrand(t: float) -> float:
+        s = decay.point * (1 + 1j * t)
+        relative = (cmath.exp(s * decay.bound) * decay.laplace(s)) ** n / peak
+        return (relative / (1 + 1j * t)).real
+
+    # t is ω over the distance of the line from the pole at 0
+    value, _ = quad(integrand, 0.0, np.inf, limit=400, epsrel=1e-4, epsabs=1e-6)
+    return peak * float(value) / math.pi
 
 
 def _pareto_laplace(beta: float) -> Callable[[complex], complex]:
@@ -155,6 +163,16 @@ def _square_laplace(noise: sde.StableNoise) -> Callable[[complex], complex]:
     return laplace
 
 
+@cache
+def _log_cdf(beta: float) -> tuple[float, float, PchipInterpolator]:
+    """Return the distribution function of log S between two quantiles, by interpolation."""
+    # 97 values and a monotone interpolation between them: errors below 1e-4
+    ends = [log_positive_stable_quantile(beta, q) for q in (1e-5, 1 - 1e-5)]
+    grid = np.linspace(ends[0], ends[1], 97)
+    values = [positive_stable_cdf(beta, math.exp(x)) for x in grid]
+    return ends[0], ends[1], PchipInterpolator(grid, values)
+
+
 def sum_cdf(variable: Variable, n: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
     """Return the distribution function of the stable law that the sum of n terms has for large n.
 
@@ -165,12 +183,9 @@ def sum_cdf(variable: Variable, n: int) -> Callable[[NDArray[np.float64]], NDArr
     0.5
     """
     beta = variable.beta
+    low, high, log_cdf = _log_cdf(beta)
     shift = (math.log(n * variable.tail_constant) + math.lgamma(1 - beta)) / beta
-    # 97 values and a monotone interpolation between them: errors below 1e-4
-    ends = [log_positive_stable_quantile(beta, q) for q in (1e-5, 1 - 1e-5)]
-    grid = np.linspace(ends[0], ends[1], 97)
-    interpolant = PchipInterpolator(grid, [positive_stable_cdf(beta, math.exp(x)) for x in grid])
-    return lambda x: np.asarray(interpolant(np.clip(np.log(x) - shift, ends[0], ends[1])))
+    return lambda x: np.asarray(log_cdf(np.clip(np.log(x) - shift, low, high)))
 
 
 class _Found(NamedTuple):

@@ -23,6 +23,7 @@ plane feels the sum of the sines of the first coordinates in its second coordina
 """
 
 import math
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -37,12 +38,14 @@ from theory_checks.statistics import Drop, Interval, Order, convergence_order, r
 from theory_checks.verdict import Evidence, Quantity
 
 T1, DT = 1.0, 2.0**-4
-#: Allowance for what is left of the approach to -1/2 at n <= 1024, and for the mean over particles.
-ALLOWANCE, TOLERANCE = 0.07, 0.05
+#: For the supremum: what is left of the approach to -1/2 at n <= 1024, 0.015, an interval of 0.03
+#: in the quick profile, and noise; for the mean over particles, an interval and noise. A rate of
+#: -0.4 is 0.05 or more on the wrong side of both.
+ALLOWANCE, TOLERANCE = 0.08, 0.05
 WIDTHS = 2 ** np.arange(5, 11)
-CONTROL_WIDTHS = np.array([16, 128, 1024])
-REPLICATES = {"quick": 1500, "standard": 12_000, "deep": 200_000}
-FLOW_SIZE = {"quick": 2**19, "standard": 2**21, "deep": 2**23}
+CONTROL_WIDTHS = np.array([16, 512])
+REPLICATES = {"quick": 900, "standard": 12_000, "deep": 200_000}
+FLOW_SIZE = {"quick": 2**17, "standard": 2**20, "deep": 2**23}
 
 
 def explicit_constant(bound: float, t1: float) -> float:
@@ -168,9 +171,9 @@ def _exact_limits(settings: Settings) -> list[Order]:
     nothing = np.zeros((round(T1 / DT) + 1, plane.n_observables))
     zero = sde.Flow.from_values(plane, light, nothing, t1=T1, dt=DT)
     gaps = (
-        _gaps(settings, line, heavy, modes, WIDTHS, "sup", share=0.2),
-        _gaps(settings, line, heavy, modes, WIDTHS, "mean", share=0.6),
-        _gaps(settings, plane, light, zero, WIDTHS, "mean", share=0.6),
+        _gaps(settings, line, heavy, modes, WIDTHS, "sup", share=0.1),
+        _gaps(settings, line, heavy, modes, WIDTHS, "mean", share=0.75),
+        _gaps(settings, plane, light, zero, WIDTHS, "mean", share=0.75),
     )
     drops: tuple[Drop, ...] = ("drift", "none", "none")
     return [_fit(settings, g, drop) for g, drop in zip(gaps, drops, strict=True)]
@@ -232,11 +235,12 @@ def _without_averaging(settings: Settings) -> Order:
         system = _sum_system(int(n))
         # an odd observable of a symmetric law: the mean field of the limit is zero
         flow = sde.Flow.from_values(system, noise, nothing, t1=T1, dt=DT)
-        columns.append(_gaps(settings, system, noise, flow, np.array([n]), share=0.4)[:, 0])
+        columns.append(_gaps(settings, system, noise, flow, np.array([n]), share=0.25)[:, 0])
     gaps = np.column_stack(columns)
     return convergence_order(CONTROL_WIDTHS, gaps, seed=settings.seed, limit="infinity")
 
 
+@cache
 def _sum_system(n: int) -> sde.McKeanVlasov:
     root = math.sqrt(n)
 

@@ -26,7 +26,7 @@ from theory_checks.series import points
 from theory_checks.statistics import hill_index, proportion_interval, tail_constant, tail_index
 from theory_checks.verdict import Evidence, Quantity
 
-T1, DT, DIM = 1.0, 2.0**-2, 2
+T1, DT, DIM = 1.0, 2.0**-1, 2
 
 
 class Case(NamedTuple):
@@ -40,13 +40,13 @@ class Case(NamedTuple):
 
 
 CASES = (
-    Case(1.2, "I", 30.0, 4, 0.05),
-    Case(1.5, "II", 30.0, 8, 0.05),
-    Case(1.8, "III", 20.0, 16, 0.08),
+    Case(1.2, "I", 30.0, 2, 0.05),
+    Case(1.5, "II", 30.0, 5, 0.05),
+    Case(1.8, "III", 20.0, 12, 0.08),
 )
 CONTROL_THRESHOLD = 5.0
 CHUNK = {"quick": 2**20, "standard": 2**22, "deep": 2**25}
-FLOW_SIZE = 2**17
+FLOW_SIZE = 2**15
 
 
 def check(settings: Settings) -> Evidence:
@@ -154,7 +154,7 @@ CLAIM = Claim(
     check=check,
     setting=(
         "copies of the limit of a tanh network on 8 inputs around the unit circle, logistic loss, "
-        f"p = {DIM}; standard normal initial states, σ = 1, t = {T1:g}, η = {DT:g}; 4, 8 and 16 "
+        f"p = {DIM}; standard normal initial states, σ = 1, t = {T1:g}, η = {DT:g}; 2, 5 and 12 "
         f"times {CHUNK['quick']} copies for α = 1.2, 1.5, 1.8 (quick profile)."
     ),
     method=__doc__,
