@@ -47,6 +47,8 @@ class Task:
         Settings of the run.
     code : str
         Digest of the sources with which the run was started.
+    libraries : dict
+        Versions of the numerical libraries with which it was started.
     """
 
     id: str
@@ -55,19 +57,21 @@ class Task:
     profile: Profile
     seed: int
     code: str
+    libraries: dict[str, str]
 
     @classmethod
     def of(cls, claim: Claim, profile: Profile, seed: int) -> "Task":
         """Return the task of a claim."""
         code = _code(*check_modules(claim.check))
-        return cls(claim.id, claim.check, claim.parts, profile, seed, code)
+        return cls(claim.id, claim.check, claim.parts, profile, seed, code, _libraries())
 
     def key(self, part: str = "") -> Key:
         """Return the key of a part, or of the conclusion."""
-        libraries = {name: version(name) for name in LIBRARIES}
         module, *_ = check_modules(self.check)
         settings = {"profile": self.profile, "seed": self.seed, "module": module}
-        return Key.of(f"{self.id}: {part}" if part else self.id, self.code, **settings, **libraries)
+        return Key.of(
+            f"{self.id}: {part}" if part else self.id, self.code, **settings, **_libraries()
+        )
 
     def named_parts(self) -> Parts:
         """Return the parts of the claim, by name."""
@@ -75,11 +79,11 @@ class Task:
 
     def settings(self, payloads: Sequence[bytes] = ()) -> Settings:
         """Return settings with what the parts have found; refuse to mix sources."""
-        here = _code(*check_modules(self.check))
-        if here != self.code:
+        here, wanted = _code(*check_modules(self.check)), (self.code, self.libraries)
+        if (here, _libraries()) != wanted:
             raise SourcesError(
-                f"need the sources of the run on every worker, got others of {self.id} (digest "
-                f"{here} instead of {self.code}); install the same version"
+                f"need the code of the run on every worker, {self.code} with {self.libraries}, got "
+                f"{here} with {_libraries()} for {self.id}; install the same versions"
             )
         bare = Settings(self.profile, self.seed, _advance.get(_say_nothing))
         if not payloads or self.parts is None:
@@ -135,8 +139,10 @@ def is_current(key: Key) -> bool:
     False
     """
     known = key.values
-    libraries = all(known.get(name) == version(name) for name in LIBRARIES)
-    return libraries and _code(str(known["module"]), "theory_checks.verdict") == key.code
+    return (
+        _libraries().items() <= known.items()
+        and _code(str(known["module"]), "theory_checks.verdict") == key.code
+    )
 
 
 def unused(items: Sequence[Item], store: Store) -> list[str]:
@@ -176,6 +182,12 @@ def reporting(advance: Advance) -> Iterator[None]:
 
 def _say_nothing(_fraction: float, _what: str) -> None:
     """Report nothing: progress inside an item stays in its process."""
+
+
+@cache
+def _libraries() -> dict[str, str]:
+    """Return the versions of the libraries on which the bits of a result may depend."""
+    return {name: version(name) for name in LIBRARIES}
 
 
 @cache

@@ -106,7 +106,7 @@ def run(
     console = console or default_console()
     checks = [Check.of(claim, profile, int(seed)) for claim in claims]
     with Store(folder, resume=resume) as store, crew:
-        _announce(checks, store, console)
+        _announce(checks, store, crew, console)
         found = _continued(Report(version(), int(seed), profile, ()), checks, store, console)
         found = _compute(checks, found, store, crew, display_for(console, claims))
     with writing(folder):
@@ -131,12 +131,15 @@ def _crew(workers: int, scheduler: str | None) -> Crew:
     return Cluster(scheduler)
 
 
-def _announce(checks: Iterable[Check], store: Store, console: Console) -> None:
-    """Say what is finished already, and what is kept but not used."""
+def _announce(checks: Iterable[Check], store: Store, crew: Crew, console: Console) -> None:
+    """Say what is finished already, what is kept but not used, and who computes the rest."""
     items = [item for check in checks for item in check.items]
     done = sum(item.key in store for item in items)
     said = [f"Going on: {done} of {len(items)} items are finished."] if done else []
-    for line in [*said, *unused(items, store)]:
+    said += unused(items, store)
+    if done < len(items) and not isinstance(crew, Alone):
+        said.append(f"Computed by {crew}.")
+    for line in said:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

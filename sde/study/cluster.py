@@ -6,12 +6,12 @@ only to a scheduler that you trust. Nothing listens in this process.
 """
 
 import threading
+from concurrent.futures import CancelledError
 from typing import Any, Self, cast
 
 import numba
 from distributed import Client, Future, get_worker
 from distributed import wait as wait_for
-from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
 
 from sde.study.items import Call, Outcome, WorkerError, perform
@@ -73,8 +73,16 @@ class Cluster:
         self._client.close(timeout=PATIENCE)
 
     def slots(self) -> int:
-        """Return the number of workers at present."""
+        """Return the number of workers at present, or one, for a call that waits for a worker."""
+        return max(1, self._workers())
+
+    def _workers(self) -> int:
         return len(self._client.scheduler_info(n_workers=-1)["workers"])
+
+    def __str__(self) -> str:
+        found = self._workers()
+        waiting = "" if found else ", waiting for some to join"
+        return f"workers of the cluster at {self.address} ({found} at present{waiting})"
 
     def submit(self, call: Call) -> None:
         """Send a call to a worker."""
@@ -85,20 +93,24 @@ class Cluster:
         if self._client.status != "running":
             raise self._lost()
         try:
-            done: Any = wait_for(
-                list(self._futures.values()), timeout=PAUSE, return_when="FIRST_COMPLETED"
-            ).done
+            with self._client.as_current():
+                waited: Any = wait_for(
+                    list(self._futures.values()), timeout=PAUSE, return_when="FIRST_COMPLETED"
+                )
         except TimeoutError:
             return []
-        names = [name for name, future in self._futures.items() if future in done]
-        return [self._outcome(name) for name in names]
+        except CancelledError as error:
+            raise self._lost() from error
+        names = [name for name, future in self._futures.items() if future in waited.done]
+        return [outcome for name in names if (outcome := self._outcome(name))]
 
-    def _outcome(self, name: str) -> Outcome:
-        """Return what became of a call that is finished."""
-        future = self._futures.pop(name)
+    def _outcome(self, name: str) -> Outcome | None:
+        """Return what became of a call that is finished; nothing if its worker died with it."""
         try:
-            outcome: Outcome = future.result(timeout=PATIENCE)
-        except FutureCancelledError as error:
+            outcome: Outcome = self._futures[name].result(timeout=PATIENCE)
+        except TimeoutError:
+            return None  # the scheduler has it computed again
+        except (CancelledError, OSError) as error:
             raise self._lost() from error
         except KilledWorker as error:
             raise WorkerError(
@@ -110,6 +122,7 @@ class Cluster:
                 f"need workers that can compute {name}, got {type(error).__name__}: {error}; "
                 "install the same version there as here"
             ) from error
+        del self._futures[name]
         return outcome
 
     def _lost(self) -> WorkerError:

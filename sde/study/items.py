@@ -120,7 +120,7 @@ def perform(call: Call, *, remote: bool = True) -> Outcome:
 
 
 class Crew(Protocol):
-    """Who computes items: this process, local processes, or a cluster."""
+    """Who computes items: this process, local processes, or a cluster; as text, in words."""
 
     def slots(self) -> int:
         """Return how many calls can be under way at present."""
@@ -170,6 +170,9 @@ class Alone:
         """Make the calls."""
         calls, self._calls = self._calls, []
         return [perform(call, remote=False) for call in calls]
+
+    def __str__(self) -> str:
+        return "this process"
 
     def __enter__(self) -> Self:
         return self

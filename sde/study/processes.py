@@ -83,6 +83,9 @@ class Processes:
         self._workers: list[_Worker] = []
         self._died: set[str] = set()
 
+    def __str__(self) -> str:
+        return f"{self.count} processes with {self.threads} of {cores()} cores each"
+
     def slots(self) -> int:
         """Return the number of processes."""
         return self.count
