@@ -32,7 +32,8 @@ def claim(name, *, high=-0.45, recorded="holds", seen=None, panels=1):
             seen.append((name, settings.profile, settings.seed))
         settings.advance(0.0, "simulating")
         settings.advance(0.5, "fitting")
-        return Evidence((slope(high),), (CONTROL,), (figure(name, panels),))
+        figures = (figure(name, panels),) if panels else ()
+        return Evidence((slope(high),), (CONTROL,), figures)
 
     return Claim(name, f"Title of {name}", "Gaps fall | fast.", "E|gap| <= C", recorded, check)
 

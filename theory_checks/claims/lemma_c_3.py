@@ -24,7 +24,7 @@ Control: for Gaussian θ the mean is 2p, and the probability tends to 1 for ever
 import cmath
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +36,7 @@ from scipy.special import erfc, exp1
 
 import sde
 from sde.positive_stable import log_positive_stable_quantile, positive_stable_cdf
-from theory_checks.claim import Claim, Settings
+from theory_checks.claim import Claim, Parts, Settings
 from theory_checks.figures import Figure, Panel, Series
 from theory_checks.series import points
 from theory_checks.statistics import Interval, ks_distance, proportion_interval
@@ -82,6 +82,11 @@ def _stable(alpha: float, kind: str, bound: float) -> Variable:
 SQUARES = (_stable(1.2, "I", 5.5), _stable(1.5, "II", 4.6), _stable(1.8, "III", 3.0))
 VARIABLES = (*SQUARES, Variable("Pareto, β = 0.5", 0.5, 14.0), Variable("Pareto, β = 1", 1.0, 2.7))
 GAUSSIAN = sde.StableNoise(2.0, "II")
+#: Controls: bounds above and below the mean of ‖θ‖² for Gaussian θ, which is 2p.
+CONTROLS = tuple(
+    Variable(f"Gaussian ‖θ‖², C = {share} E X", 1.0, share * 2.0 * DIM, GAUSSIAN)
+    for share in (1.3, 0.7)
+)
 WIDTHS = 2 ** np.arange(2, 9)
 #: Number of terms at which the probability is compared with its exact value.
 AT = 32
@@ -197,30 +202,37 @@ class _Found(NamedTuple):
     decay: Decay
 
     @classmethod
-    def of(cls, settings: Settings, variable: Variable) -> "_Found":
-        counts, trials, sums = np.zeros(len(WIDTHS), int), np.zeros(len(WIDTHS), int), []
-        for first in range(0, ROWS[settings.profile], BATCH):
-            blocks = variable.draw(BATCH, int(WIDTHS[-1]), settings.seed, first)
-            for k, n in enumerate(WIDTHS):
-                totals = blocks.reshape(-1, n).sum(axis=1)
-                counts[k] += int((totals <= n * variable.bound).sum())
-                trials[k] += len(totals)
-            sums.append(totals)
-        shares = [proportion_interval(int(c), int(t)) for c, t in zip(counts, trials, strict=True)]
-        return cls(variable, shares, np.concatenate(sums), Decay.of(variable))
+    def of(cls, variable: Variable, drawn: tuple[list[Interval], NDArray[np.float64]]) -> "_Found":
+        return cls(variable, *drawn, Decay.of(variable))
+
+
+def _draw(settings: Settings, variable: Variable) -> tuple[list[Interval], NDArray[np.float64]]:
+    """Return the shares of means at most C, one a width, and the sums."""
+    counts, trials, sums = np.zeros(len(WIDTHS), int), np.zeros(len(WIDTHS), int), []
+    for first in range(0, ROWS[settings.profile], BATCH):
+        blocks = variable.draw(BATCH, int(WIDTHS[-1]), settings.seed, first)
+        for k, n in enumerate(WIDTHS):
+            totals = blocks.reshape(-1, n).sum(axis=1)
+            counts[k] += int((totals <= n * variable.bound).sum())
+            trials[k] += len(totals)
+        sums.append(totals)
+    shares = [proportion_interval(int(c), int(t)) for c, t in zip(counts, trials, strict=True)]
+    return shares, np.concatenate(sums)
+
+
+def parts(settings: Settings) -> Parts:
+    """Return the simulations: one for each variable, the controls last."""
+    return {
+        f"means of {variable.name}": partial(_draw, settings, variable)
+        for variable in (*VARIABLES, *CONTROLS)
+    }
 
 
 def check(settings: Settings) -> Evidence:
     """Measure the probability against n for squares of stable vectors, Pareto laws, a control."""
-    found = []
-    for k, variable in enumerate(VARIABLES):
-        settings.advance(k / 6, f"means of {variable.name}")
-        found.append(_Found.of(settings, variable))
-    settings.advance(5 / 6, "control: Gaussian θ")
-    mean = 2.0 * DIM
-    above, below = (
-        _Found.of(settings, Variable("", 1.0, share * mean, GAUSSIAN)) for share in (1.3, 0.7)
-    )
+    drawn = settings.compute(parts(settings)).values()
+    variables = (*VARIABLES, *CONTROLS)
+    *found, above, below = map(_Found.of, variables, drawn)
     controls = (
         Quantity.of(
             f"P[mean <= C] at α = 2, C = 1.3 E X, n = {WIDTHS[-1]}", above.shares[-1], 0.99, ">="
@@ -335,6 +347,7 @@ CLAIM = Claim(
     printed_form="P[(1/n) Σ_{i<=n} X_i <= C] -> 0 if E[X] = +∞, for every C > 0",
     recorded="holds",
     check=check,
+    parts=parts,
     setting=(
         f"squared norms of stable vectors, p = {DIM}, σ = 1, and Pareto variables; n = "
         f"{WIDTHS[0]} to {WIDTHS[-1]}, {ROWS['quick']} rows of {WIDTHS[-1]} terms, cut into means "

@@ -20,13 +20,14 @@ Control: for Gaussian sequences, all of whose moments are finite, the error does
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 import sde
-from theory_checks.claim import Claim, Settings
+from theory_checks.claim import Claim, Parts, Settings
 from theory_checks.figures import Figure, Panel, Series
 from theory_checks.series import order_points, points
 from theory_checks.stable_law import absolute_moment, absolute_quantile, truncated_mean
@@ -126,14 +127,18 @@ def limit_error(law: Sequence, p: float) -> float:
     return below / absolute_moment(law.alpha, p)
 
 
+def parts(settings: Settings) -> Parts:
+    """Return the simulations: p above α, below α and at α, and the control."""
+    return {
+        f"{law.label}, p = {p:g}": partial(_Found.of, settings, law, p)
+        for law, p in (*FALLING, *STAYING, BOUNDARY, CONTROL)
+    }
+
+
 def check(settings: Settings) -> Evidence:
     """Measure the error against n for p above, below and at α, and in the control."""
-    settings.advance(0.0, "p above α")
-    falling = [_Found.of(settings, *case) for case in FALLING]
-    settings.advance(0.5, "p below α")
-    staying = [_Found.of(settings, *case) for case in STAYING]
-    settings.advance(0.8, "p = α, and the control")
-    boundary, gaussian = _Found.of(settings, *BOUNDARY), _Found.of(settings, *CONTROL)
+    *found, boundary, gaussian = settings.compute(parts(settings)).values()
+    falling, staying = found[: len(FALLING)], found[len(FALLING) :]
     quantities = [
         *(q for each in falling for q in _falling_quantities(settings, each)),
         *(q for each in staying for q in _staying_quantities(each)),
@@ -297,6 +302,7 @@ CLAIM = Claim(
     printed_form="lim_n ‖X_n^(κn) - X_n‖_p / ‖X_n‖_p = 0 if E|x_1|^α = ∞, p >= α, 0 < κ <= 1",
     recorded="holds",
     check=check,
+    parts=parts,
     setting=(
         f"symmetric stable sequences (drawn as Types I, II and III on the line) and Pareto ones, "
         f"κ = {KEEP}, n = {WIDTHS[0]} to {WIDTHS[-1]}, {REPLICATES['quick']} replicates (quick "

@@ -23,14 +23,14 @@ plane feels the sum of the sines of the first coordinates in its second coordina
 """
 
 import math
-from functools import cache
+from functools import cache, partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 import sde
-from theory_checks.claim import Claim, Settings
+from theory_checks.claim import Claim, Parts, Settings
 from theory_checks.figures import Figure, Panel
 from theory_checks.networks import circle_network, symmetric_network, trigonometric_network
 from theory_checks.series import order_points, power_law
@@ -59,19 +59,20 @@ def explicit_constant(bound: float, t1: float) -> float:
     return bound**2 * t1 * math.exp(bound * (1 + bound) * t1)
 
 
+def parts(settings: Settings) -> Parts:
+    """Return what is simulated, in `check` order."""
+    return {
+        "sine networks, exact limits": partial(_exact_limits, settings),
+        "tanh network, limit by large systems": partial(_simulated_limit, settings),
+        "explicit constant": partial(_largest_ratio, settings),
+        "control: sums of order n^(-1/2)": partial(_without_averaging, settings),
+        "control: noise not shared": partial(_without_shared_noise, settings),
+    }
+
+
 def check(settings: Settings) -> Evidence:
     """Measure the gap against n in an exact and in a simulated limit, and in the controls."""
-    advance = settings.advance
-    advance(0.0, "sine networks, exact limits")
-    exact = _exact_limits(settings)
-    advance(0.3, "tanh network, limit by large systems")
-    simulated = _simulated_limit(settings)
-    advance(0.65, "explicit constant")
-    worst = _largest_ratio(settings)
-    advance(0.75, "control: sums of order n^(-1/2)")
-    broken = _without_averaging(settings)
-    advance(0.95, "control: noise not shared")
-    apart = _without_shared_noise(settings)
+    exact, simulated, worst, broken, apart = settings.compute(parts(settings)).values()
     controls = (
         Quantity.of("exponent in n with n^(-1/2) Σ in place of the mean", broken, -0.1, ">="),
         Quantity.of("exponent in n without shared noise (median)", apart, -0.1, ">="),
@@ -321,6 +322,7 @@ CLAIM = Claim(
     printed_form="E[sup_{t<=T} sup_{i<=n} |θ_t^{i,n} - θ_t^{i,∞}|] <= C / sqrt(n)",
     recorded="holds",
     check=check,
+    parts=parts,
     setting=(
         "sine network with inputs 1, 2, 3 on the line (exact limit; α = 1.2, Type II, σ = 0.5), "
         "sine network on two inputs in the plane with pseudo-Huber loss and targets 0 (exact "
