@@ -21,6 +21,7 @@ load_suite()
 from sde.benchmarks import cases, checks, compete, costs, measure, report  # noqa: E402  # loaded above
 from sde.benchmarks.contestants import OURS, Contestant  # noqa: E402
 from sde.benchmarks.measurement import Measurement, Study  # noqa: E402
+from sde.benchmarks.training_work import TrainingWork  # noqa: E402
 from sde.benchmarks.work import DrawWork, NetworkWork, PullWork, Run  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
@@ -226,6 +227,34 @@ def test_peers_compute_the_network(name, package, variant, dtype):
     assert found.shape == (2048, 2)
     assert found.dtype == dtype
     assert np.isfinite(found).all()
+
+
+def small_training(kind, m=60):
+    return TrainingWork.random(
+        m=m, d=5, n=8192, classes=3, kind=kind, rate=0.01, steps=3, threads=2
+    )
+
+
+@pytest.mark.parametrize("kind", ["I", "II", "III"])
+@pytest.mark.parametrize(
+    ("contestant", "package"), zip(cases.TRAINING, ("numpy", "torch"), strict=True)
+)
+def test_contestants_take_the_step_of_training(contestant, package, kind):
+    # a right one fails with probability 12 * 6e-7, were the seed changed
+    pytest.importorskip(package)
+    work = small_training(kind)
+    (prepare,) = contestant.variants().values()
+    work.check(prepare)
+    assert prepare(work).result().shape == (8192, 5)
+
+
+def test_a_training_with_another_gradient_or_noise_is_refused():
+    work = small_training("III")
+    (prepare,) = cases.TRAINING[0].variants().values()
+    with pytest.raises(checks.Disagreement, match="need the drift"):
+        work.check(lambda work: prepare(replace(work, x=1.001 * work.x)))
+    with pytest.raises(checks.Disagreement, match="need draws of the law"):
+        work.check(lambda work: prepare(replace(work, sigma=work.sigma / np.sqrt(2))))
 
 
 def test_numpy_computes_the_pull():

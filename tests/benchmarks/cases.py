@@ -10,6 +10,7 @@ from .costs import call_cost, compile_cost, memory_cost
 from .growth import growth
 from .measurement import Study
 from .rates import multiply_add_share
+from .training_work import TrainingWork
 from .work import DrawWork, NetworkWork, PullWork, Work
 
 __all__ = ["CASES", "Case", "Entry", "find"]
@@ -60,6 +61,11 @@ DGEMM = (
     peer("NumPy dgemm", BLAS, "peers_numpy", "products"),
     peer("PyTorch dgemm", ("torch",), "peers_torch", "products"),
 )
+TRAINING = (
+    peer(OURS, (), "peers_ours", "training"),
+    peer("PyTorch", ("torch", "scipy"), "peers_torch", "training"),
+)
+SGEMM = peer("NumPy sgemm", BLAS, "peers_numpy", "training_products")
 
 
 def _draws() -> Case:
@@ -141,6 +147,30 @@ def _threads() -> Case:
     )
 
 
+def _training_ecg(kind: str, target: float) -> Case:
+    return Case(
+        f"training-ecg5000-{kind}",
+        f"a step of training as on ECG5000, n = 10,000, Type {kind}, float32",
+        lambda threads: TrainingWork.random(
+            m=500, d=140, n=10_000, classes=2, kind=kind, rate=1e-4, steps=20, threads=threads
+        ),
+        TRAINING,
+        {"PyTorch": target},
+    )
+
+
+def _training_mnist() -> Case:
+    return Case(
+        "training-mnist",
+        "a step of training as on MNIST, n = 5,000, batch 5,000, Type I, float32",
+        lambda threads: TrainingWork.random(
+            m=5000, d=784, n=5000, classes=10, kind="I", rate=1e-4, steps=8, threads=threads
+        ),
+        (*TRAINING, SGEMM),
+        {"PyTorch": 1.0, "NumPy sgemm": 0.75},
+    )
+
+
 def _registry() -> dict[str, Entry]:
     entries: list[Entry] = [
         _draws(),
@@ -153,6 +183,8 @@ def _registry() -> dict[str, Entry]:
         _matrix(784, 1000, 4096, 8),
         _pull(),
         _threads(),
+        *(_training_ecg(kind, ratio) for kind, ratio in (("I", 1.1), ("II", 4.5), ("III", 2))),
+        _training_mnist(),
         Study("multiply-add", "share of the machine's multiply-add rate", multiply_add_share),
         Study("growth", "growth of time in n, m, p and steps", growth),
         Study("memory", "peak memory, n = 10,000,000, p = 4, 10 steps", memory_cost),
