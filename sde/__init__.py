@@ -27,7 +27,7 @@ from sde.replicates import simulate_replicates
 from sde.simulate import Solution, simulate
 from sde.stable import StableNoise
 from sde.systems import McKeanVlasov, System
-from sde.training import Fit, FullyConnectedNetwork, TrainingDivergedError, train
+from sde.training import Fit, FullyConnectedNetwork, TrainingDivergedError, compare, train
 
 if _typing.TYPE_CHECKING:
     from sde.training.classifier import HeavyTailedClassifier as HeavyTailedClassifier
@@ -48,6 +48,7 @@ __all__ = [
     "TrainingDivergedError",
     "Uniform",
     "chaos_gap",
+    "compare",
     "compression_error",
     "euler_error",
     "mean_field_flow",
