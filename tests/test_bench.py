@@ -347,12 +347,12 @@ def test_only_the_largest_block_counts():
     assert (block.stored, block.loaded) == (32, 64)  # not what is spilled
 
 
-def test_a_target_beyond_the_bound_is_out_of_reach(invoke, monkeypatch):
+def test_a_target_beyond_the_bound_is_said_to_be(invoke, monkeypatch):
     limit = roofline.Bound(1e9, 10.0, {"all": 1e9})  # a second for each particle-step
     monkeypatch.setattr(compete, "bound", lambda *_: limit)
     hard = replace(cases.CASES["tiny-hard"], stages=list)
     monkeypatch.setattr(cases, "CASES", {"tiny-hard": hard})
-    assert "out of reach" in invoke("tiny-hard").stdout
+    assert "beyond" in invoke("tiny-hard").stdout
 
 
 def test_each_case_is_shown_when_it_is_finished(invoke):

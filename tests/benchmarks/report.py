@@ -154,9 +154,8 @@ def case_table(results: Sequence[CaseResult]) -> Table:
     table.add_column("case", min_width=44)
     for column in ("ns a unit", "quartiles", "millions/s"):
         table.add_column(column, justify="right")
-    for column in ("peer / ours", "range", "target"):
-        table.add_column(column, justify="right")
-    table.add_column("", no_wrap=True)
+    for column in ("peer / ours", "range", "target", ""):
+        table.add_column(column, justify="right" if column else "left")
     for result in results:
         head = f"{result.threads} thread{'s' * (result.threads > 1)}, a unit is a {result.unit}"
         table.add_row(Text(result.name, style="bold").append(f" ({head})", style="dim"))
@@ -183,7 +182,7 @@ def _add_bound(table: Table, result: CaseResult, limit: Bound) -> None:
         if comparison.target is None or ratio is None:
             continue
         beyond = ratio < comparison.target
-        verdict = Text("out of reach", style="yellow") if beyond else Text("")
+        verdict = Text("beyond", style="yellow") if beyond else Text("")
         name = Text(f"·   {comparison.peer} at the bound", style="dim")
         target = f"≥ {comparison.target:g}"
         table.add_row(name, "", "", "", _digits(ratio), "", target, verdict)
