@@ -74,7 +74,8 @@ def bench(
     Time this library against the peers that are installed, on the same work.
 
     The contestants take turns, and every ratio is taken within a turn. Each is first checked to
-    compute the same drift and noise of the same law. The exit status is 0 when every target of the
+    compute the same drift and noise of the same law. A table is shown for each case when it is
+    finished. The exit status is 0 when every target of the
     chosen cases is met, 1 when one is not met or could not be measured, and 2 when the command is
     not valid.
     """

@@ -10,6 +10,7 @@ from .costs import call_cost, compile_cost, memory_cost
 from .growth import growth
 from .measurement import Study
 from .rates import multiply_add_share
+from .roofline import Stage, network_stages, vector_stages
 from .training_work import TrainingWork
 from .work import DrawWork, NetworkWork, PullWork, Work
 
@@ -34,6 +35,8 @@ class Case:
         Number of threads where it is not the command's.
     least_threads : int
         Threads without which the case means nothing.
+    stages : callable, optional
+        Makes the loops whose instructions bound our time from below.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Case:
     targets: Mapping[str, float] = field(default_factory=dict)
     threads: int | None = None
     least_threads: int = 1
+    stages: Callable[[], Sequence[Stage]] | None = None
 
 
 Entry = Case | Study
@@ -87,6 +91,7 @@ def _vectors(kind: str, alpha: float) -> Case:
         (SAMPLE, SCIPY),
         {"scipy": 25},
         threads=1,
+        stages=None if kind == "II" else lambda: vector_stages(kind, 8),
     )
 
 
@@ -101,6 +106,7 @@ def _network(
     dtype: str = "float64",
     contestants: Sequence[Contestant] = NETWORK,
     least_threads: int = 1,
+    bounded: bool = False,
 ) -> Case:
     return Case(
         name,
@@ -111,7 +117,12 @@ def _network(
         contestants,
         targets,
         least_threads=least_threads,
+        stages=(lambda: network_stages(p, m, dtype)) if bounded else None,
     )
+
+
+def _step(name: str, targets: Mapping[str, float], dtype: str) -> Case:
+    return _network(name, targets, p=4, m=32, n=65_536, steps=64, dtype=dtype, bounded=True)
 
 
 def _matrix(p: int, m: int, n: int, steps: int) -> Case:
@@ -175,8 +186,8 @@ def _registry() -> dict[str, Entry]:
     entries: list[Entry] = [
         _draws(),
         *(_vectors(kind, a) for kind in ("I", "II", "III") for a in (1.2, 1.5, 1.75, 1.9)),
-        _network("step", {"JAX": 6, "PyTorch": 8, "NumPy": 10}, p=4, m=32, n=65_536, steps=64),
-        _network("step-float32", {"JAX": 4}, p=4, m=32, n=65_536, steps=64, dtype="float32"),
+        _step("step", {"JAX": 6, "PyTorch": 8, "NumPy": 10}, "float64"),
+        _step("step-float32", {"JAX": 4}, "float32"),
         _network("step-p1-m1", {"JAX": 4}, p=1, m=1, n=65_536, steps=64),
         _network("step-p16-m128", {"JAX": 4}, p=16, m=128, n=65_536, steps=12),
         _matrix(140, 500, 10_000, 12),
