@@ -280,7 +280,8 @@ class CompressionLaw:
         n, q = validation.count("n", n), validation.probability("q", q)
         log_square = (1 - 2 / self.alpha) * math.log(n) + math.log(self.small_energy(self.keep))
         # a small S makes a large error
-        return math.exp((log_square - self._log_scale() - self._log_limit(1 - q)) / 2)
+        log_error = (log_square - self._log_scale() - self._log_limit(1 - q)) / 2
+        return math.exp(log_error) if log_error < 709 else math.inf
 
     def median(self, n: int) -> float:
         """Return the median of the error at width n."""

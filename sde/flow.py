@@ -242,7 +242,10 @@ def _by_particles(
             for r in range(runs)
         ]
     )
-    return fields.mean(axis=0), fields.std(axis=0, ddof=1) / math.sqrt(runs)
+    # by a power of two, so that neither sums nor squares overflow
+    unit = 2.0**600 if np.abs(fields).max() > 2.0**450 else 1.0
+    fields /= unit
+    return unit * fields.mean(axis=0), unit * (fields.std(axis=0, ddof=1) / math.sqrt(runs))
 
 
 def simulate_limit(

@@ -258,6 +258,7 @@ def run(
             np.empty((0, 0)) if slopes is None else slopes,
         )
         check_finite(failed, grid)
+        check_observables(state.mean_field[step : stop + 1], step, grid)
         step = stop
         state.keep(step)
         if journal is not None:
@@ -272,6 +273,18 @@ def check_finite(failed: int, grid: Grid) -> None:
             f"(t={(failed + 1) * grid.dt:g}); use a smaller dt or sigma, or check "
             "that the drift is defined there, does not grow without bound, and writes all of "
             "out"
+        )
+
+
+def check_observables(mean_field: NDArray[np.float64], first: int, grid: Grid) -> None:
+    """Raise if a mean field of the steps from `first` on is not finite while the state is."""
+    finite = np.isfinite(mean_field).all(axis=1)
+    if not finite.all():
+        step = first + int(np.argmin(finite))
+        raise FloatingPointError(
+            f"the mean of an observable is not finite at step {step} of {grid.steps} "
+            f"(t={step * grid.dt:g}), where the state is; use a smaller dt or sigma, a state "
+            "nearer to 0, or an observable that is defined there and does not overflow"
         )
 
 

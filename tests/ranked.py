@@ -85,7 +85,7 @@ def main(folder):
     rows = comm.allgather((sol.parameters["first"], len(sol.theta)))
     steps, whole, again = go_on(known, comm, folder / "checkpoints")
     stored = simulate("network", known, comm=comm, save_to=folder / "store")
-    noise = sde.StableNoise(1.5, "II", 1e302)
+    noise = sde.StableNoise(1.5, "II", 1e303)
     errors = {
         "overflow": message(
             lambda: sde.simulate(known["network"], noise, n=500, t1=1e9, dt=1e7, comm=comm)
