@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import pickle
 import random
 import re
 import shlex
@@ -23,6 +24,7 @@ from typer.testing import CliRunner
 import theory_checks.items
 from sde.study import DiskError, Processes, Store, StoreError, WorkerError, cores
 from sde.study.items import Call
+from theory_checks.claims import CLAIMS as PAPER
 from theory_checks.cli import app
 from theory_checks.results import load
 from theory_checks.runner import run
@@ -291,12 +293,10 @@ def test_a_worker_with_other_code_refuses():
             theory_checks.items.conclude(task)
 
 
-def test_a_worker_is_told_little_and_by_name():
-    import pickle
-
-    task = theory_checks.items.Task.of(CLAIMS[0], "quick", 0)
-    item = next(iter(theory_checks.items.claim_items(task)))
-    assert len(pickle.dumps((item.function, item.arguments))) < 600
+@pytest.mark.parametrize("known", [*PAPER.values(), CLAIMS[0]], ids=lambda known: known.id)
+def test_a_worker_is_told_little_and_by_name(known):
+    for item in theory_checks.items.claim_items(theory_checks.items.Task.of(known, "deep", 0)):
+        assert len(pickle.dumps((item.function, item.arguments))) < 700
 
 
 def threads(_name):
