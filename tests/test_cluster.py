@@ -1,6 +1,7 @@
 """Studies on a real dask cluster on loopback, whose workers join, leave and are killed."""
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -47,14 +48,12 @@ class Machines:
         self.processes.append(process)
         return process
 
-    def worker(self):
+    def worker(self, threads=1):
         """Let a worker join."""
-        return self._start("dask_worker", "--no-nanny", "--nthreads", "1")
+        return self._start("dask_worker", "--no-nanny", "--nthreads", str(threads))
 
     @property
     def address(self):
-        import json
-
         return json.loads(self.file.read_text())["address"]
 
     def listening(self):
@@ -88,7 +87,7 @@ def test_workers_join_and_die_while_a_study_runs(tmp_path, machines):
     def disturb():
         wait_for(lambda: len(ledger_lines(ledger)) >= 10)
         listening.update(machines.listening())
-        workers.append(machines.worker())
+        workers.append(machines.worker(threads=2))
         workers[0].kill()
         wait_for(lambda: len(ledger_lines(ledger)) >= 30)
         workers[1].kill()

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import pickle
 import random
 import re
 import shlex
@@ -17,11 +18,13 @@ import pytest
 from fake_claims import broken, claim
 from rich.console import Console
 from simulated_claims import CLAIMS, LEDGER, PAUSE
+from test_store import mounted
 from typer.testing import CliRunner
 
 import theory_checks.items
-from sde.study import Processes, Store, StoreError, WorkerError, cores
+from sde.study import DiskError, Processes, Store, StoreError, WorkerError, cores
 from sde.study.items import Call
+from theory_checks.claims import CLAIMS as PAPER
 from theory_checks.cli import app
 from theory_checks.results import load
 from theory_checks.runner import run
@@ -117,7 +120,7 @@ def start(environment, out, *options):
     )
 
 
-def wait_for(condition, seconds=120):
+def wait_for(condition, seconds=240):
     """Wait until a condition holds."""
     end = time.monotonic() + seconds
     while not condition():
@@ -167,9 +170,43 @@ def test_killed_interrupted_and_resumed_by_hand(tmp_path, environment, undisturb
     assert timeless(out) == timeless(undisturbed)
 
 
+def test_a_real_run_killed_ten_times_ends_with_the_same_file(tmp_path, extended):
+    if not extended:
+        pytest.skip("runs two claims in the standard profile: pass --extended")
+    command = [sys.executable, "-m", "theory_checks", "run", "lemma-D.1", "theorem-4.3"]
+    command += ["--profile", "standard", "--seed", "3", "--resume"]
+    options = {"env": os.environ | {"PYTHONPATH": str(TESTS.parent)}, "stdout": subprocess.DEVNULL}
+    once, often = tmp_path / "once", tmp_path / "often"
+    started = time.monotonic()
+    subprocess.run([*command, "--out", str(once)], check=True, **options)
+    duration, rng, kills = time.monotonic() - started, random.Random(5), 0
+    while kills < 10:
+        process = subprocess.Popen([*command, "--out", str(often)], **options)
+        try:
+            process.wait(rng.uniform(0, duration / 3))
+            (often / "study.sqlite").unlink()  # finished too soon: once more from the start
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+    subprocess.run([*command, "--out", str(often)], check=True, **options)
+    assert timeless(often) == timeless(once)
+
+
 def words(process):
     """Return what a process says, without frames and line breaks."""
     return " ".join(process.communicate()[0].replace("│", " ").split())
+
+
+def test_a_run_on_a_full_disk_goes_on_when_there_is_room(tmp_path, undisturbed):
+    folder = tmp_path / "small"
+    with mounted(folder, "size=200k"):
+        with pytest.raises(DiskError, match="make room, and go on with --resume"):
+            run(CLAIMS, "quick", 0, folder, quiet())
+        assert finished_parts(folder)
+        subprocess.run(["mount", "-o", "remount,size=8m", str(folder)], check=True)
+        run(CLAIMS, "quick", 0, folder, quiet(), resume=True)
+        assert timeless(folder) == timeless(undisturbed)
 
 
 def test_local_processes_find_the_same(tmp_path, undisturbed):
@@ -256,12 +293,10 @@ def test_a_worker_with_other_code_refuses():
             theory_checks.items.conclude(task)
 
 
-def test_a_worker_is_told_little_and_by_name():
-    import pickle
-
-    task = theory_checks.items.Task.of(CLAIMS[0], "quick", 0)
-    item = next(iter(theory_checks.items.claim_items(task)))
-    assert len(pickle.dumps((item.function, item.arguments))) < 600
+@pytest.mark.parametrize("known", [*PAPER.values(), CLAIMS[0]], ids=lambda known: known.id)
+def test_a_worker_is_told_little_and_by_name(known):
+    for item in theory_checks.items.claim_items(theory_checks.items.Task.of(known, "deep", 0)):
+        assert len(pickle.dumps((item.function, item.arguments))) < 700
 
 
 def threads(_name):

@@ -109,7 +109,7 @@ def run(
     ] = False,
     workers: Annotated[
         int,
-        typer.Option(min=1, metavar="N", help="Processes that compute, each on its own cores."),
+        typer.Option(min=1, metavar="N", help="Processes that share the work and the cores."),
     ] = 1,
     dask: Annotated[
         str | None,
@@ -123,11 +123,12 @@ def run(
     """
     Check claims on simulations, and write results, figures and a report.
 
-    Finished work is kept in the folder at once: after Ctrl-C, a crash or a power cut, --resume goes
-    on. The results do not depend on interruptions or on who computes.
+    Finished work is kept in the folder at once: after Ctrl-C, a crash or a
+    power cut, --resume goes on. Interruptions and workers change no result.
 
-    The exit status is 0 when every verdict is the one on record, 1 when some differ, are
-    inconclusive or could not be reached, 2 when the command is not valid, and 130 after Ctrl-C.
+    The exit status is 0 when every verdict is the one on record, 1 when some
+    differ, are inconclusive or could not be reached, 2 when the command is not
+    valid, and 130 after Ctrl-C.
     """
     if dask is not None and workers != 1:
         raise typer.BadParameter("need one of --workers and --dask, got both")

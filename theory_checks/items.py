@@ -69,9 +69,8 @@ class Task:
         """Return the key of a part, or of the conclusion."""
         module, *_ = check_modules(self.check)
         settings = {"profile": self.profile, "seed": self.seed, "module": module}
-        return Key.of(
-            f"{self.id}: {part}" if part else self.id, self.code, **settings, **_libraries()
-        )
+        name = f"{self.id}: {part}" if part else self.id
+        return Key.of(name, self.code, **settings, **self.libraries)
 
     def named_parts(self) -> Parts:
         """Return the parts of the claim, by name."""

@@ -109,8 +109,8 @@ def run(
         _announce(checks, store, crew, console)
         found = _continued(Report(version(), int(seed), profile, ()), checks, store, console)
         found = _compute(checks, found, store, crew, display_for(console, claims))
-    with writing(folder):
-        report.write(folder)
+        with writing(folder):
+            report.write(folder)
     ran = {claim.id for claim in claims}
     new = replace(found, claims=tuple(each for each in found.claims if each.id in ran))
     console.print(verdict_table(new))
@@ -158,17 +158,17 @@ def _continued(fresh: Report, checks: Sequence[Check], store: Store, console: Co
         return fresh
     again = {check.claim.id for check in checks}
     others = [each for each in earlier.claims if each.id not in again]
-    kept = [each for each in others if _is_stored(each, fresh, store)]
+    kept = [each for each in others if _is_stored(each.id, fresh, store)]
     left = ", ".join(each.id for each in others if each not in kept)
     if left:
         console.print(f"Leaving out the results of {left}: the sources are others now.")
     return replace(fresh, claims=tuple(kept))
 
 
-def _is_stored(result: ClaimResult, report: Report, store: Store) -> bool:
-    """Whether the store has the result, of code as it is now and of the report's kind."""
-    kind = {"profile": report.profile, "seed": report.seed}
-    keys = store.keys_of(result.id)
+def _is_stored(claim: str, fresh: Report, store: Store) -> bool:
+    """Whether the store has a claim's conclusion, of this kind of run and of the code as it is."""
+    kind = {"profile": fresh.profile, "seed": fresh.seed}
+    keys = store.keys_of(claim)
     return any(kind.items() <= key.values.items() and is_current(key) for key in keys)
 
 

@@ -3,7 +3,6 @@
 import ast
 import hashlib
 import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -70,14 +69,16 @@ def _file(module: str) -> Path | None:
     return None
 
 
-def _imports(module: str, file: Path) -> Iterator[str]:
-    """Yield the modules that a file may import."""
+@cache
+def _imports(module: str, file: Path) -> tuple[str, ...]:
+    """Return the modules that a file may import."""
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    found: list[str] = []
     for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             parts = package.split(".")[: -node.level + 1 or None] if node.level else []
             base = ".".join([*parts, *([node.module] if node.module else [])])
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return tuple(found)
