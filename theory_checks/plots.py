@@ -86,7 +86,8 @@ def render(figure: Figure, folder: str | Path) -> list[str]:
     ...     render(Figure("example", "The error falls.", (panel,)), folder)
     ['example.png', 'example.svg']
     """
-    drawings = [((f"{figure.name}.png", f"{figure.name}.svg"), figure)]
+    both = (f"{figure.name}.png", f"{figure.name}.svg")
+    drawings: list[tuple[tuple[str, ...], Figure]] = [(both, figure)]
     if len(figure.panels) > 1:
         panels = [Figure(figure.name, figure.caption, (panel,)) for panel in figure.panels]
         drawings += [((f"{figure.name}.panel-{k}.svg",), p) for k, p in enumerate(panels, 1)]
