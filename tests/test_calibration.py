@@ -323,3 +323,23 @@ def test_every_claim_gets_a_round_of_seeds_before_any_gets_more():
         *(Item("third", "pulled", seed) for seed in ten),
     ]
     assert order[-20:] == [Item("levered", "pulled", seed) for seed in range(20)]
+
+
+def test_no_check_is_begun_when_the_time_is_up(tmp_path, monkeypatch):
+    found = calibrate([levered()], [PULLED], range(3), tmp_path, QUIET, minutes=0)
+    assert (found.claims, found.missing, found.met) == ((), 6, False)
+    clock = iter(range(100))
+    monkeypatch.setattr(calibration, "monotonic", lambda: 60.0 * next(clock))
+    found = calibrate([levered()], [PULLED], range(3), tmp_path, QUIET, minutes=3)
+    assert (found.claims[0].seeds, found.missing) == (2, 4)
+    assert "4 checks are missing" in (tmp_path / "calibration.md").read_text(encoding="utf-8")
+    monkeypatch.undo()
+    whole = calibrate([levered()], [PULLED], range(3), tmp_path, QUIET)
+    assert (whole.missing, whole.met) == (0, True)
+    assert calibrate([levered()], [PULLED], range(3), tmp_path, QUIET, minutes=0) == whole
+
+
+def test_the_command_says_what_is_missing(command):
+    result = command("--seeds", "3", "--mutants", "none", "--minutes", "0")
+    assert result.exit_code == 1
+    assert "3 checks are missing: the same command continues." in result.stderr

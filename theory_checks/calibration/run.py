@@ -1,14 +1,22 @@
 """Run what is missing of a calibration, and write down each item when it is finished."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Future,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import takewhile
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median_low
-from time import process_time
+from time import monotonic, process_time
 
 import numba
 from rich.console import Console
@@ -38,6 +46,7 @@ def calibrate(
     console: Console | None = None,
     *,
     workers: int = 1,
+    minutes: float = math.inf,
 ) -> Summary:
     """
     Check each claim for each seed (quick profile), without a mutant and with each that touches it.
@@ -59,6 +68,8 @@ def calibrate(
     workers : int
         Number of processes that check side by side, each with an equal share of the threads. More
         than one need claims that can be pickled, and mutants of `theory_checks.mutants`.
+    minutes : float
+        Time after which no check is begun: the tables are then of those that are finished.
 
     Returns
     -------
@@ -91,9 +102,10 @@ def calibrate(
     path = prepare_folder(Path(out)) / records.FILE_NAME
     plan = _Plan(tuple(claims), tuple(mutants), seeds)
     done = plan.done(path)
-    _run(plan, done, path, console, workers)
-    kept = [done[item] for item in plan.items()]
-    summary = summarize(kept, claims, mutants, seeds, version())
+    _run(plan, done, path, console, _Effort(workers, monotonic() + 60 * minutes))
+    items = list(plan.items())
+    kept = [done[item] for item in items if item in done]
+    summary = summarize(kept, claims, mutants, seeds, version(), len(items) - len(kept))
     tables.write(summary, path.parent)
     for table in tables.terminal(summary):
         console.print(table)
@@ -188,24 +200,42 @@ def _run_task(task: _Task) -> Record:
     return task.run(MUTANTS[task.item.mutant] if task.item.mutant else None)
 
 
-def _records(plan: _Plan, items: Sequence[Item], workers: int) -> Iterator[Record]:
+@dataclass(frozen=True)
+class _Effort:
+    """How many processes check side by side, and until when."""
+
+    workers: int
+    end: float
+
+    @property
+    def spent(self) -> bool:
+        """Whether no check is to be begun."""
+        return monotonic() >= self.end
+
+
+def _records(plan: _Plan, items: Sequence[Item], effort: _Effort) -> Iterator[Record]:
     """Run checks, and yield their records as they are finished."""
-    if workers == 1 or len(items) < 2:
+    tasks = (plan.task(item) for item in takewhile(lambda _: not effort.spent, items))
+    if effort.workers == 1:
         mutants = {mutant.name: mutant for mutant in plan.mutants}
-        yield from (plan.task(item).run(mutants.get(item.mutant)) for item in items)
+        yield from (task.run(mutants.get(task.item.mutant)) for task in tasks)
         return
-    threads = max(1, numba.get_num_threads() // workers)
+    threads = max(1, numba.get_num_threads() // effort.workers)
     # a process that has run kernels cannot be forked: GNU OpenMP forbids it
     context, start = get_context("spawn"), partial(numba.set_num_threads, threads)
-    with ProcessPoolExecutor(workers, context, start) as pool:
-        try:
-            futures = [pool.submit(_run_task, plan.task(item)) for item in items]
-            yield from (future.result() for future in as_completed(futures))
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    with ProcessPoolExecutor(effort.workers, context, start) as pool:
+        running: set[Future[Record]] = set()
+        for task in tasks:
+            running.add(pool.submit(_run_task, task))
+            if len(running) == effort.workers:
+                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in finished)
+        yield from (future.result() for future in as_completed(running))
 
 
-def _run(plan: _Plan, done: dict[Item, Record], path: Path, console: Console, workers: int) -> None:
+def _run(
+    plan: _Plan, done: dict[Item, Record], path: Path, console: Console, effort: _Effort
+) -> None:
     """Run what is not done, and add its records to the file and to `done`."""
     items = list(plan.items())
     timing = items[: min(TIMED, len(plan.seeds)) * len(plan.claims)]
@@ -217,7 +247,7 @@ def _run(plan: _Plan, done: dict[Item, Record], path: Path, console: Console, wo
     for stage in (first, [item for item in missing if item not in timing]):
         if stage and stage is not first:
             console.print(tables.times(_times(stage, done)))
-        for record in _records(plan, plan.sort(stage, done), workers):
+        for record in _records(plan, plan.sort(stage, done), effort):
             records.append(path, record)
             done[record.item] = record
             missing.remove(record.item)

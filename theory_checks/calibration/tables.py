@@ -64,6 +64,8 @@ def markdown(summary: Summary) -> str:
     seeds = f"seeds {summary.seeds[0]} to {summary.seeds[-1]}"
     what = f"levychaos {summary.version}, quick profile, {seeds}, {_today()}:"
     parts = ["# Calibration", f"{what} `{_command(summary.seeds)}`.", NOTE.strip()]
+    if summary.missing:
+        parts.append(f"Not finished: {summary.missing} checks are missing, mostly of later seeds.")
     for table in (_verdicts(summary), _mutants(summary), _coverages(summary)):
         parts.append(f"## {table.title}")
         lines = [table.heads, ("---",) * len(table.heads), *table.rows]
@@ -126,6 +128,7 @@ def to_dict(summary: Summary) -> dict[str, Any]:
         "seeds": list(summary.seeds),
         "targets": {"verdict": VERDICT_TARGET, "coverage": COVERAGE_TARGET},
         "met": summary.met,
+        "missing": summary.missing,
         "claims": claims,
         "mutants": [{**asdict(mutant), "met": mutant.met} for mutant in summary.mutants],
     }
