@@ -14,14 +14,15 @@ from scipy import stats
 from typer.testing import CliRunner
 
 import theory_checks.calibration.run as calibration
+from sde.study import module_files
 from theory_checks.calibration import RecordsError, calibrate
 from theory_checks.calibration.records import FILE_NAME, Item, Record, append, read
-from theory_checks.calibration.sources import digest, module_files
 from theory_checks.calibration.summary import needed, summarize
 from theory_checks.calibration.tables import markdown
 from theory_checks.claim import Claim
 from theory_checks.cli import app
 from theory_checks.mutants import Mutant
+from theory_checks.sources import PACKAGES, digest
 from theory_checks.verdict import Evidence, Quantity
 
 QUIET = Console(file=io.StringIO(), width=200)
@@ -230,7 +231,7 @@ def test_a_digest_follows_the_imports(tmp_path, monkeypatch):
     import tiny_sources.check
     import tiny_sources.other  # noqa: F401
 
-    files = {file.name for file in module_files("tiny_sources.check")}
+    files = {file.name for file in module_files("tiny_sources.check", PACKAGES)}
     assert {"check.py", "law.py", "verdict.py"} <= files
     assert not {"other.py", "json.py"} & files
     before = digest("tiny_sources.check")
@@ -243,7 +244,8 @@ def test_a_digest_follows_the_imports(tmp_path, monkeypatch):
 def test_the_sources_of_a_claim_are_its_own_and_the_simulators():
     import theory_checks.claims
 
-    files = {f"{f.parent.name}/{f.name}" for f in module_files("theory_checks.claims.theorem_4_2")}
+    followed = module_files("theory_checks.claims.theorem_4_2", PACKAGES)
+    files = {f"{f.parent.name}/{f.name}" for f in followed}
     assert {"claims/theorem_4_2.py", "statistics/slopes.py", "sde/kernels.py"} <= files
     assert not {"claims/theorem_4_1.py", "theory_checks/report.py"} & files
     assert theory_checks.claims.CLAIMS["theorem-4.2"].check.__module__.endswith("theorem_4_2")

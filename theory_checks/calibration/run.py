@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from statistics import median_low
 from time import perf_counter
@@ -12,11 +12,11 @@ from rich.console import Console
 
 from theory_checks.calibration import records, tables
 from theory_checks.calibration.records import STOPPED, Item, Record
-from theory_checks.calibration.sources import digest
 from theory_checks.calibration.summary import Summary, summarize
 from theory_checks.claim import Claim, Settings
 from theory_checks.mutants import Mutant
 from theory_checks.runner import default_console, prepare_folder, version
+from theory_checks.sources import check_modules, digest
 from theory_checks.verdict import decide
 
 __all__ = ["calibrate"]
@@ -124,10 +124,7 @@ class _Plan:
         """Digests for each claim, without and with mutants."""
         sources = {}
         for claim in self.claims:
-            check = claim.check
-            while isinstance(check, partial):
-                check = check.func
-            modules = [check.__module__, "theory_checks.verdict"]
+            modules = check_modules(claim.check)
             sources[claim.id, False] = digest(*modules)
             sources[claim.id, True] = digest(*modules, "theory_checks.mutants")
         return sources
