@@ -137,7 +137,9 @@ def run(setting: Setting, seed: int) -> Result:
             seed=seed,
         )
     except TrainingDivergedError as error:
-        return Result(0.0, 0.0, 0.0, 0.0, 0.0, error.step, "divergence", (0.0,) * len(setting.curve))
+        return Result(
+            0.0, 0.0, 0.0, 0.0, 0.0, error.step, "divergence", (0.0,) * len(setting.curve)
+        )
     network, test = fit.network, (data.x_test, data.y_test)
     pruned = network.prune_to_energy(ENERGY).shrink()  # the same outputs, sooner
     curve = network.pruning_curve(*test, setting.curve).accuracies.tolist() if setting.curve else []
