@@ -12,7 +12,16 @@ from typing import Literal, NamedTuple, get_args
 from sde import validation
 from sde.tables.experiment import Setting, Split
 
-__all__ = ["CONVENTIONS", "EXPERIMENTS", "QUANTITIES", "Cell", "Convention", "Row", "Table"]
+__all__ = [
+    "CONVENTIONS",
+    "EXPERIMENTS",
+    "QUANTITIES",
+    "RUNS",
+    "Cell",
+    "Convention",
+    "Row",
+    "Table",
+]
 
 Convention = Literal["paper", "reference"]
 CONVENTIONS: tuple[str, ...] = get_args(Convention)

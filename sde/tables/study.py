@@ -1,15 +1,28 @@
 """The runs of tables as a study: each run is an item of its store, computed once."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from sde.study import Alone, Crew, Item, Key, Processes, Store, compute, digest, pack, unpack
+from sde.study import (
+    Alone,
+    Crew,
+    Finished,
+    Item,
+    Key,
+    Processes,
+    Store,
+    compute,
+    digest,
+    pack,
+    unpack,
+)
 from sde.tables import experiment
-from sde.tables.experiment import Result, Setting
-from sde.tables.published import Table
+from sde.tables.experiment import Result, Setting, Split
+from sde.tables.published import Convention, Table
 
 __all__ = ["LIBRARIES", "Found", "items_of", "measure", "settings_of"]
 
@@ -26,10 +39,10 @@ class Found:
 
 
 def settings_of(
-    tables: Sequence[Table], convention: str = "paper", split: str | None = None
-) -> list[Setting]:
+    tables: Sequence[Table], convention: Convention = "paper", split: Split | None = None
+) -> dict[Setting, int]:
     """
-    Return the settings of the tables' rows, without repetitions.
+    Return the settings of the tables' rows, and about how many steps a training takes in each.
 
     Examples
     --------
@@ -37,27 +50,32 @@ def settings_of(
     >>> len(settings_of(EXPERIMENTS["ecg5000"])), len(settings_of(EXPERIMENTS["cifar10"]))
     (14, 7)
     """
-    found = (table.setting(row, convention, split) for table in tables for row in table.rows)
-    return list(dict.fromkeys(found))
+    return {
+        table.setting(row, convention, split): table.usual_steps
+        for table in tables
+        for row in table.rows
+    }
 
 
-def items_of(settings: Sequence[Setting], seeds: int) -> Iterator[Item]:
+def items_of(settings: Iterable[Setting], seeds: int) -> dict[tuple[Setting, int], Item]:
     """
-    Yield an item for each run, seed by seed, so that rows have equally many at any time.
+    Return an item for each run, seed by seed, so that rows have equally many at any time.
 
     Examples
     --------
     >>> setting = Setting("digits", "own", 64, "II", 1.75, 0.01, 0.05, 200, 50, 1000)
-    >>> [item.key.item for item in items_of([setting], seeds=2)]
+    >>> [item.key.item for item in items_of([setting], seeds=2).values()]
     ['digits own n=64 II alpha=1.75 sigma=0.01 seed=0', \
 'digits own n=64 II alpha=1.75 sigma=0.01 seed=1']
     """
     code = digest(experiment.__name__)
     libraries = {name: version(name) for name in LIBRARIES}
-    for seed in range(seeds):
-        for setting in settings:
-            key = Key.of(_name(setting, seed), code, setting=repr(setting), seed=seed, **libraries)
-            yield Item(key, perform, (setting, seed))
+
+    def item(setting: Setting, seed: int) -> Item:
+        key = Key.of(_name(setting, seed), code, setting=repr(setting), seed=seed, **libraries)
+        return Item(key, perform, (setting, seed))
+
+    return {(each, seed): item(each, seed) for seed in range(seeds) for each in settings}
 
 
 def perform(setting: Setting, seed: int) -> bytes:
@@ -66,20 +84,21 @@ def perform(setting: Setting, seed: int) -> bytes:
 
 
 def measure(
-    settings: Sequence[Setting],
+    settings: Collection[Setting],
     seeds: int,
     folder: Path,
     workers: int,
     *,
     resume: bool = False,
-    advance: Callable[[Item], None] = lambda _: None,
-) -> list[Found]:
+    begin: Callable[[Counter[Setting]], None] = lambda _: None,
+    advance: Callable[[], None] = lambda: None,
+) -> dict[Setting, Found]:
     """
     Compute the runs that the folder's store lacks, and return what all of them found.
 
     Parameters
     ----------
-    settings : sequence of Setting
+    settings : collection of Setting
         All different.
     seeds : int
         Seeds 0, ..., seeds - 1 of each.
@@ -90,8 +109,10 @@ def measure(
         on their number.
     resume : bool
         Whether to go on where the folder holds finished runs; otherwise it is refused then.
+    begin : callable
+        Called with the number of runs of each setting that are missing, before the first.
     advance : callable
-        Called with each run that is finished.
+        Called after each of them.
 
     Raises
     ------
@@ -100,18 +121,21 @@ def measure(
     ItemError, WorkerError
         If a run raises, or a process dies twice.
     """
-    items = list(items_of(settings, seeds))
+    items = items_of(settings, seeds)
     with Store(folder, resume=resume) as store:
+        missing = {run: item for run, item in items.items() if item.key not in store}
+        begin(Counter(setting for setting, _ in missing))
         with _crew(workers) as crew:
-            for item in compute(items, store, crew):
-                advance(item)
-        finished = [store[item.key] for item in items]
-    results = [unpack(each.payload, ("sde",)) for each in finished]
-    rows = len(settings)
-    return [
-        Found(tuple(results[k::rows]), tuple(each.seconds for each in finished[k::rows]))
-        for k in range(rows)
-    ]
+            for _ in compute(list(missing.values()), store, crew):
+                advance()
+        finished = {run: store[item.key] for run, item in items.items()}
+    return {each: _found([finished[each, seed] for seed in range(seeds)]) for each in settings}
+
+
+def _found(runs: Sequence[Finished]) -> Found:
+    """Return what runs have found, unpacked."""
+    results = tuple(unpack(run.payload, ("sde",)) for run in runs)
+    return Found(results, tuple(run.seconds for run in runs))
 
 
 def _crew(workers: int) -> AbstractContextManager[Crew]:
