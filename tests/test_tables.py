@@ -380,7 +380,7 @@ def test_an_estimate_adds_up_steps(monkeypatch):
     monkeypatch.setattr("sde.tables.estimate._seconds_a_step", lambda _: 0.5)
     usual = study.settings_of([TINY])
     seconds, words = estimate(dict.fromkeys(usual, 4), usual, workers=2)
-    # 100 steps; 5 evaluations of 1437 data and 2.5 of 360, in batches of 500, each half a step
-    steps = 100 + (5 * 1437 + 2.5 * 360) / 500 / 2
+    # 100 steps; 5 evaluations of 1437 data and 3 of 360, in batches of 500, each half a step
+    steps = 100 + (5 * 1437 + 3 * 360) / 500 / 2
     assert seconds == pytest.approx(2 * 4 * 0.5 * steps / 2)
     assert words == ["n = 64, Type-II noise: 0.5 s a step, about 100 steps a run"]

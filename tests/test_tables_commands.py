@@ -48,8 +48,10 @@ def test_tables_are_written_and_gone_on_with(tmp_path):
     ratios = [100 * run.pruning_ratio for run in runs]
     assert table.rows[1].cells[2].found.mean == pytest.approx(np.mean(ratios))
     text = (tmp_path / "tables.md").read_text(encoding="utf-8")
-    assert "    sde tables tiny --seeds 2 --convention paper\n\nSeeds 0 to 1. " in text
+    assert "    sde tables tiny --seeds 2 --convention paper\n\nSeeds from 0 to 1. " in text
 
+    part = call(*options, "--seeds", 3, "--finished")
+    assert "2 of 6 runs are not finished." in said(part)
     refused = call(*options, "--seeds", 3)
     assert refused.exit_code == 2
     assert "need --resume to go on" in said(refused)

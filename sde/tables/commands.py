@@ -2,12 +2,11 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -18,18 +17,14 @@ from sde import validation
 from sde.datasets import DatasetError
 from sde.study import ItemError, StoreError, WorkerError, cores
 from sde.tables.estimate import estimate, in_words
-from sde.tables.experiment import Setting, Split, examples
-from sde.tables.published import CONVENTIONS, EXPERIMENTS, Convention, Table
+from sde.tables.experiment import Setting, examples
+from sde.tables.order import Order
+from sde.tables.published import EXPERIMENTS
 from sde.tables.report import markdown, rendered
-from sde.tables.study import LIBRARIES, Found, measure, settings_of
-from sde.tables.summary import Report, RowReport, TableReport
+from sde.tables.study import measure
+from sde.tables.summary import Report
 
 __all__ = ["tables"]
-
-#: Runs of each row; the spread of those on ECG5000 is up to 35 points.
-SEEDS = {"ecg5000": 200}
-SEEDS_OF_IMAGES = 5
-SPLITS = ("random", "archive")
 
 
 def tables(
@@ -43,6 +38,9 @@ def tables(
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in a folder that holds finished runs.")
+    ] = False,
+    finished: Annotated[
+        bool, typer.Option("--finished", help="Run nothing; make tables of what is finished.")
     ] = False,
     out: Annotated[
         Path | None,
@@ -75,60 +73,43 @@ def tables(
     Repeat the paper's Tables 1-6 and Figure 2 (a), and print them beside the published numbers.
 
     Finished runs are kept in DIR, which also gets tables.json and tables.md. More seeds can be
-    added later, with --resume.
+    added later, with --resume. Runs come seed by seed, so that every row has equally many.
     """
-    with _usage("NAME"):
-        validation.known_name("experiment", name, EXPERIMENTS)
     if recorded:
         _show_recorded(name)
         return
-    chosen = _chosen(name, only or [])
-    kind, way = _convention(convention), _split(name, split)
-    seeds = seeds or SEEDS.get(name, SEEDS_OF_IMAGES)
+    try:
+        order = Order.checked(name, seeds, convention, split, only or [])
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     workers, out = _workers(workers), out or Path(f"tables-{name}")
-    command = _command(name, seeds, kind, split, only or [])
     console = _console()
-    _require_data(chosen)
-    usual = settings_of(chosen, kind, way)
-    with _failures(f"{command} --workers {workers} --out {shlex.quote(str(out))} --resume"):
+    if not finished:
+        _require_data(order)
+    with _failures(f"{order.command} --workers {workers} --out {shlex.quote(str(out))} --resume"):
         out.mkdir(parents=True, exist_ok=True)
         with _bar(console) as bar:
             task = bar.add_task("runs", total=None)
 
             def begin(missing: Counter[Setting]) -> None:
-                _announce(console, missing, usual, workers)
+                _announce(console, missing, order.settings, workers)
                 bar.update(task, total=missing.total())
 
             found = measure(
-                usual, seeds, out, workers,
-                resume=resume, begin=begin, advance=lambda: bar.advance(task),
-            )  # fmt: skip
-    report = _report(command, seeds, kind, way, chosen, found)
-    (out / "tables.json").write_text(report.to_json(), encoding="utf-8")
-    (out / "tables.md").write_text(markdown(report), encoding="utf-8")
+                order.settings,
+                order.seeds,
+                out,
+                workers,
+                resume=resume or finished,
+                run=not finished,
+                begin=begin,
+                advance=lambda: bar.advance(task),
+            )
+        report = order.report(found)
+        (out / "tables.json").write_text(report.to_json(), encoding="utf-8")
+        (out / "tables.md").write_text(markdown(report), encoding="utf-8")
     console.print(rendered(report))
     console.print(f"Everything: {out / 'tables.md'}, {out / 'tables.json'}")
-
-
-def _report(
-    command: str,
-    seeds: int,
-    convention: Convention,
-    split: Split | None,
-    chosen: Sequence[Table],
-    found: dict[Setting, Found],
-) -> Report:
-    """Summarise what the runs of each row found."""
-    reports = []
-    for table in chosen:
-        rows = []
-        for row in table.rows:
-            setting = table.setting(row, convention, split)
-            each = found[setting]
-            rows.append(RowReport.of(row, setting.sigma, each.results, each.seconds))
-        reports.append(TableReport(table.title, table.curve, tuple(rows)))
-    versions = {name: version(name) for name in ("levychaos", *LIBRARIES)}
-    return Report(command, seeds, split or "", convention, versions, tuple(reports))
 
 
 def _announce(
@@ -149,6 +130,10 @@ def _announce(
 
 def _show_recorded(name: str) -> None:
     """Print the results that are part of the package, and what they say."""
+    try:
+        validation.known_name("experiment", name, EXPERIMENTS)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     folder = files("sde.tables") / "results"
     if not (folder / f"{name}.json").is_file():
         typer.echo(f"Error: no results of {name} come with this package; run it", err=True)
@@ -162,39 +147,6 @@ def _show_recorded(name: str) -> None:
         console.print(Markdown(reading.read_text(encoding="utf-8")))
 
 
-def _command(name: str, seeds: int, convention: str, split: str | None, only: list[str]) -> str:
-    """Return the command that gives the same numbers."""
-    words = ["sde", "tables", name, "--seeds", str(seeds), "--convention", convention]
-    words += [] if split is None else ["--split", split]
-    words += [word for table in only for word in ("--only", table)]
-    return shlex.join(words)
-
-
-def _chosen(name: str, only: Sequence[str]) -> tuple[Table, ...]:
-    known = {table.name: table for table in EXPERIMENTS[name]}
-    with _usage("--only"):
-        names = [validation.known_name("table", each, known) for each in only] or list(known)
-    return tuple(known[each] for each in known if each in names)
-
-
-def _convention(name: str) -> Convention:
-    with _usage("--convention"):
-        validation.known_name("convention", name, CONVENTIONS)
-    return "reference" if name == "reference" else "paper"
-
-
-def _split(name: str, split: str | None) -> Split | None:
-    """Return the split of the tables, None if they have but their own."""
-    random = any(table.split == "random" for table in EXPERIMENTS[name])
-    if split is None:
-        return "random" if random else None
-    with _usage("--split"):
-        validation.known_name("split", split, SPLITS)
-        if not random:
-            raise ValueError(f"need no split for {name}, got {split!r}; its own is kept")
-    return "archive" if split == "archive" else "random"
-
-
 def _workers(workers: int | None) -> int:
     most = cores()
     if workers is not None and workers > most:
@@ -205,10 +157,10 @@ def _workers(workers: int | None) -> int:
     return workers or most
 
 
-def _require_data(chosen: Sequence[Table]) -> None:
+def _require_data(order: Order) -> None:
     """Stop before anything is run if the data are not to be had."""
     try:
-        examples(chosen[0].dataset, "own", 0)
+        examples(order.tables[0].dataset, "own", 0)
     except (DatasetError, ImportError) as error:
         raise _failure(str(error)) from error
 
@@ -216,15 +168,6 @@ def _require_data(chosen: Sequence[Table]) -> None:
 def _failure(message: str, status: int = 1) -> typer.Exit:
     typer.echo(f"Error: {message}", err=True)
     return typer.Exit(status)
-
-
-@contextmanager
-def _usage(hint: str) -> Iterator[None]:
-    """Turn a wrong value into a usage error."""
-    try:
-        yield
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=hint) from error
 
 
 @contextmanager
@@ -247,6 +190,6 @@ def _console() -> Console:
     return console if console.is_terminal else Console(width=130)
 
 
-def _bar(console: Console) -> Any:
+def _bar(console: Console) -> Progress:
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     return Progress(*columns, TimeRemainingColumn(), console=console)

@@ -133,7 +133,7 @@ def _provenance(report: Report) -> list[str]:
         "paper": "σ of Type III is that of the paper's definition.",
         "reference": "σ of Type III is that of the reference implementation, √2 times smaller.",
     }[report.convention]
-    seeds = f"Seeds 0 to {report.seeds - 1}." if report.seeds > 1 else "Seed 0."
+    seeds = f"Seeds from 0 to {report.seeds - 1}." if report.seeds > 1 else "Seed 0."
     return [" ".join(filter(None, (seeds, split, sigma, f"{versions}.")))]
 
 
@@ -141,6 +141,9 @@ def _notes(report: Report) -> list[str]:
     """Return what a reader must know."""
     notes = [f"{report.different} of {report.compared} cells differ from the published ones."]
     rows = [(table, row) for table in report.tables for row in table.rows]
+    missing = sum(report.seeds - row.runs for _, row in rows)
+    if missing:
+        notes.append(f"{missing} of {report.seeds * len(rows)} runs are not finished.")
     short = [(table, row) for table, row in rows if row.reached + row.diverged < row.runs]
     notes += [
         f"{table.title}, {row.label}: {row.runs - row.reached - row.diverged} of {row.runs} runs "
@@ -160,7 +163,7 @@ def _notes(report: Report) -> list[str]:
         for cell in row.cells[:1]
         if cell.published is not None and cell.runs != RUNS
     ]
-    if report.seeds == 1 and report.compared:
+    if any(cell.published and cell.found.count == 1 for _, row in rows for cell in row.cells):
         notes.append("Of a single run, the published deviation stands for the unknown one.")
     return notes
 

@@ -90,6 +90,7 @@ def measure(
     workers: int,
     *,
     resume: bool = False,
+    run: bool = True,
     begin: Callable[[Counter[Setting]], None] = lambda _: None,
     advance: Callable[[], None] = lambda: None,
 ) -> dict[Setting, Found]:
@@ -109,6 +110,8 @@ def measure(
         on their number.
     resume : bool
         Whether to go on where the folder holds finished runs; otherwise it is refused then.
+    run : bool
+        Whether to compute what is missing; otherwise it is missing in what is returned.
     begin : callable
         Called with the number of runs of each setting that are missing, before the first.
     advance : callable
@@ -123,19 +126,23 @@ def measure(
     """
     items = items_of(settings, seeds)
     with Store(folder, resume=resume) as store:
-        missing = {run: item for run, item in items.items() if item.key not in store}
-        begin(Counter(setting for setting, _ in missing))
-        with _crew(workers) as crew:
-            for _ in compute(list(missing.values()), store, crew):
-                advance()
-        finished = {run: store[item.key] for run, item in items.items()}
-    return {each: _found([finished[each, seed] for seed in range(seeds)]) for each in settings}
+        if run:
+            missing = {which: item for which, item in items.items() if item.key not in store}
+            begin(Counter(setting for setting, _ in missing))
+            with _crew(workers) as crew:
+                for _ in compute(list(missing.values()), store, crew):
+                    advance()
+        finished = {which: store[item.key] for which, item in items.items() if item.key in store}
+    return {
+        each: _found([finished[each, seed] for seed in range(seeds) if (each, seed) in finished])
+        for each in settings
+    }
 
 
 def _found(runs: Sequence[Finished]) -> Found:
     """Return what runs have found, unpacked."""
-    results = tuple(unpack(run.payload, ("sde",)) for run in runs)
-    return Found(results, tuple(run.seconds for run in runs))
+    results = tuple(unpack(each.payload, ("sde",)) for each in runs)
+    return Found(results, tuple(each.seconds for each in runs))
 
 
 def _crew(workers: int) -> AbstractContextManager[Crew]:

@@ -196,7 +196,7 @@ class Report:
     seeds : int
         Each row was run with seeds 0, ..., seeds - 1.
     split, convention : str
-        As for `Table.setting`; "" if the split is not a choice.
+        As for `Table.setting`.
     versions : dict
         Of this package and the libraries that results depend on.
     tables : tuple of TableReport
