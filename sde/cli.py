@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from sde.datasets import commands
+from sde.tables.commands import tables
+from sde.training.commands import train_command
 
 __all__ = ["app", "load_suite"]
 
@@ -22,10 +24,12 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Simulate interacting particle systems driven by stable noise.",
+    help="Simulate particle systems with stable noise, and train networks with it.",
     epilog="Start with: sde bench --list",
 )
 app.add_typer(commands.app, name="datasets")
+app.command("tables")(tables)
+app.command("train")(train_command)
 
 
 def _show_version(wanted: bool) -> None:

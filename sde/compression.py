@@ -12,6 +12,7 @@ large numbers. Hence
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -121,8 +122,9 @@ def _tamed(state: NDArray[np.float64]) -> NDArray[np.float64]:
     return state * 2.0**-64 if np.abs(state).max() > 2.0**950 else state
 
 
-def row_norms(state: NDArray[np.float64]) -> NDArray[np.float64]:
+def row_norms(state: NDArray[Any]) -> NDArray[np.float64]:
     """Return the norms of the rows; squares neither overflow nor vanish."""
+    state = state.astype(np.float64, copy=False)  # weights may be float32
     with np.errstate(over="ignore", under="ignore"):
         squares = np.einsum("ij,ij->i", state, state)
     if squares.min() > 1e-290 and squares.max() < 1e290:
