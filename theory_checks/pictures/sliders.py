@@ -59,7 +59,38 @@ class Slider:
         if os.environ.get(STATIC):
             return self.all_frames()._repr_mimebundle_()
         still = show(self.scene(**self.start), caption=self.caption)._repr_mimebundle_()
-        return {**still, **_widget(self)}
+        return {**still, **self.live()}
+
+    def live(self) -> dict[str, Any]:
+        """Return the form that moves, for a notebook with a kernel; nothing without ipywidgets."""
+        try:
+            import ipywidgets
+        except ImportError:  # of the extra `notebooks`: the still picture remains
+            return {}
+        for name, values in self.choices.items():
+            for value in values:  # what is computed once for a value is not waited for later
+                self.scene(**(self.start | {name: value}))
+        image = ipywidgets.Image(value=self.draw(**self.start), format="webp")
+        image.layout.max_width = "520px"
+        knobs = {
+            name: ipywidgets.SelectionSlider(
+                description=name,
+                options=[(f"{value:g}", value) for value in values],
+                value=self.start[name],
+            )
+            for name, values in self.choices.items()
+        }
+
+        def redraw(_change: object) -> None:
+            image.value = self.draw(**{name: knob.value for name, knob in knobs.items()})
+
+        for knob in knobs.values():
+            knob.observe(redraw, "value")
+        caption = ipywidgets.HTML(html.escape(self.caption))
+        bundle: dict[str, Any] = ipywidgets.VBox(
+            [*knobs.values(), image, caption]
+        )._repr_mimebundle_()
+        return {kind: value for kind, value in bundle.items() if kind != "text/plain"}
 
     def all_frames(self) -> Picture:
         """Return the picture with every choice in it, which needs no kernel."""
@@ -73,33 +104,6 @@ class Slider:
             for name, values in self.choices.items()
         ]
         return player(frames, axes, scene, self.caption, plays=False)
-
-
-def _widget(chosen: Slider) -> dict[str, Any]:
-    """Return the live form of a slider, for a notebook with a kernel."""
-    try:
-        import ipywidgets
-    except ImportError:  # of the extra `notebooks`: the still picture remains
-        return {}
-    image = ipywidgets.Image(value=chosen.draw(**chosen.start), format="webp")
-    image.layout.max_width = "520px"
-    knobs = {
-        name: ipywidgets.SelectionSlider(
-            description=name,
-            options=[(f"{value:g}", value) for value in values],
-            value=chosen.start[name],
-        )
-        for name, values in chosen.choices.items()
-    }
-
-    def redraw(_change: object) -> None:
-        image.value = chosen.draw(**{name: knob.value for name, knob in knobs.items()})
-
-    for knob in knobs.values():
-        knob.observe(redraw, "value")
-    caption = ipywidgets.HTML(html.escape(chosen.caption))
-    bundle: dict[str, Any] = ipywidgets.VBox([*knobs.values(), image, caption])._repr_mimebundle_()
-    return {kind: value for kind, value in bundle.items() if kind != "text/plain"}
 
 
 #: The sliders of this session, so that a test can move them.
