@@ -127,4 +127,4 @@ def strip(notebook: Any) -> Any:
 
 def text(notebook: Any) -> str:
     """Return what is written to the file of a notebook."""
-    return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    return str(nbformat.writes(notebook)) + "\n"

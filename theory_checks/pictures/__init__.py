@@ -6,8 +6,8 @@ in the `plane`, or oscillators on a `circle`. `show` puts scenes side by side, `
 one after another, and `slider` draws the scene of the values that a reader chooses. A picture is
 HTML that carries its images with it: it needs no network and, once a page is rendered, no kernel.
 
-Examples
---------
+Two lines make a picture:
+
 >>> from theory_checks import pictures
 >>> gap = pictures.curves("Gap", "n", "gap", pictures.points("measured", [16, 64], [0.2, 0.1]))
 >>> pictures.show(gap, caption="It halves when n grows fourfold.").html[:8]
