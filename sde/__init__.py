@@ -6,11 +6,18 @@
 - Runs: `simulate` and `simulate_replicates` for n interacting particles; `mean_field_flow` and
   `simulate_limit` for their limit.
 - Comparisons under shared noise: `chaos_gap`, `euler_error`.
+- Training: `train`, which gives a `FullyConnectedNetwork`; `HeavyTailedClassifier` is the same as a
+  scikit-learn estimator.
 - Pruning: `prune`, `compression_error`, `pruning_ratio`, and `CompressionLaw`.
+- Data: `datasets.load`.
 """
 
+import typing as _typing
+
+from sde import datasets as datasets
 from sde.compression import CompressionLaw, compression_error, prune, pruning_ratio
 from sde.coupling import chaos_gap, euler_error
+from sde.datasets.errors import optional as _optional
 from sde.features import register_feature
 from sde.flow import Flow, mean_field_flow, simulate_limit
 from sde.initial import Gaussian, InitialLaw, Point, Uniform
@@ -20,10 +27,16 @@ from sde.replicates import simulate_replicates
 from sde.simulate import Solution, simulate
 from sde.stable import StableNoise
 from sde.systems import McKeanVlasov, System
+from sde.training import Fit, FullyConnectedNetwork, TrainingDivergedError, train
+
+if _typing.TYPE_CHECKING:
+    from sde.training.classifier import HeavyTailedClassifier as HeavyTailedClassifier
 
 __all__ = [
     "CompressionLaw",
+    "Fit",
     "Flow",
+    "FullyConnectedNetwork",
     "Gaussian",
     "InitialLaw",
     "McKeanVlasov",
@@ -32,6 +45,7 @@ __all__ = [
     "Solution",
     "StableNoise",
     "System",
+    "TrainingDivergedError",
     "Uniform",
     "chaos_gap",
     "compression_error",
@@ -44,4 +58,20 @@ __all__ = [
     "simulate",
     "simulate_limit",
     "simulate_replicates",
+    "train",
 ]
+
+
+def __getattr__(name: str) -> _typing.Any:
+    """Import the estimator when it is asked for: scikit-learn is optional, and takes a second."""
+    if name != "HeavyTailedClassifier":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    _optional("sklearn", "scikit-learn", "for HeavyTailedClassifier")
+    from sde.training.classifier import HeavyTailedClassifier
+
+    return HeavyTailedClassifier
+
+
+def __dir__() -> list[str]:
+    """Return the public names, the optional one included."""
+    return sorted([*globals(), "HeavyTailedClassifier"])

@@ -12,6 +12,7 @@ from sde.sampling import SCRATCH
 __all__ = [
     "Pieces",
     "can_keep_slopes",
+    "empty_block",
     "find_drift",
     "kept_at",
     "load",
@@ -36,6 +37,8 @@ class Pieces(NamedTuple):
 
     `n_scratch` and `n_slopes` count rows of a block: of scratch space, and of what `observe` can
     keep for `find_drift` (none if zero). `matrix` says whether the block functions call BLAS.
+    `prepare` reads `data`. `observe` and `find_drift` read `inputs`, in the precision in which they
+    and all blocks are computed.
     """
 
     observe: int
@@ -49,6 +52,7 @@ class Pieces(NamedTuple):
     matrix: bool
     shape: NDArray[np.int64]
     data: NDArray[np.float64]
+    inputs: NDArray[np.floating]
 
 
 @compiled()
@@ -60,19 +64,29 @@ def observe(pieces: Pieces, block: Any, count: int, sums: Any, scratch: Any, kep
     call_block(
         pieces.observe,
         pieces.shape.ctypes.data,
-        pieces.data.ctypes.data,
+        pieces.inputs.ctypes.data,
         block.ctypes.data,
         count,
         sums.ctypes.data,
         scratch.ctypes.data,
         kept,
-        0,
+        pieces.data.ctypes.data,
     )
 
 
 @compiled()
 def prepare(pieces: Pieces, mean_field: Any, weights: Any) -> None:
-    """Write what the drift needs to know of a mean field."""
+    """Write what the drift needs to know of a mean field, rounded to the precision of `weights`."""
+    if weights.itemsize == 8:
+        _prepare(pieces, mean_field, weights)
+    else:
+        exact = np.empty(weights.size)
+        _prepare(pieces, mean_field, exact)
+        weights[:] = exact
+
+
+@compiled()
+def _prepare(pieces: Pieces, mean_field: Any, weights: Any) -> None:
     call_block(
         pieces.prepare,
         pieces.shape.ctypes.data,
@@ -94,7 +108,7 @@ def find_drift(
     call_block(
         pieces.drift,
         pieces.shape.ctypes.data,
-        pieces.data.ctypes.data,
+        pieces.inputs.ctypes.data,
         block.ctypes.data,
         weights.ctypes.data,
         force.ctypes.data,
@@ -115,12 +129,21 @@ def _move(
 
 @compiled()
 def update(block: Any, dt: float, force: Any, noise: Any, count: int, largest: float) -> bool:
-    """Take an Euler step of a block; return whether `count` particles are finite when stored."""
+    """Take an Euler step of a block; return whether `count` particles are finite when stored.
+
+    It is computed in float64, as the noise is, and rounded once.
+    """
     outside = 0.0
     for c in range(0, block.size, WIDTH):
         row, push, kick = block[c : c + WIDTH], force[c : c + WIDTH], noise[c : c + WIDTH]
         outside += sum_lanes(_move, (dt, push, kick, count, largest, row))
     return outside == 0.0
+
+
+@compiled()
+def empty_block(pieces: Pieces) -> Any:
+    """Return room for one number a lane and coordinate, in the precision of the pieces."""
+    return np.empty(pieces.dim * WIDTH, pieces.inputs.dtype)
 
 
 @compiled()
@@ -137,11 +160,11 @@ def kept_at(slopes: Any, block: int) -> int:
 
 def can_keep_slopes(pieces: Pieces, n: int) -> bool:
     """Return whether the slopes of n particles are worth keeping from one step to the next."""
-    size = 8 * n * pieces.n_slopes
+    size = pieces.inputs.itemsize * n * pieces.n_slopes
     return 0 < size <= (KEPT_BY_BLAS if pieces.matrix else KEPT)
 
 
-def room_for_slopes(pieces: Pieces, n: int) -> NDArray[np.float64]:
+def room_for_slopes(pieces: Pieces, n: int) -> NDArray[Any]:
     """Return an array for the slopes of n particles; it is empty if they are not to be kept."""
     blocks = (n + WIDTH - 1) // WIDTH if can_keep_slopes(pieces, n) else 0
-    return np.empty((blocks, pieces.n_slopes * WIDTH))
+    return np.empty((blocks, pieces.n_slopes * WIDTH), pieces.inputs.dtype)

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from sde.datasets import commands
+
 __all__ = ["app", "load_suite"]
 
 # Threads that wait for each other by spinning crawl when another program has one of the cores, and
@@ -23,6 +25,7 @@ app = typer.Typer(
     help="Simulate interacting particle systems driven by stable noise.",
     epilog="Start with: sde bench --list",
 )
+app.add_typer(commands.app, name="datasets")
 
 
 def _show_version(wanted: bool) -> None:

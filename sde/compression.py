@@ -45,7 +45,7 @@ def prune(theta: ArrayLike, keep: float) -> NDArray[np.float64]:
     [[3.0, 4.0], [0.0, 0.0]]
     """
     state = validation.real_array("theta", theta, ("n", "p"))
-    order = np.argsort(-_norms(_tamed(state)), kind="stable")
+    order = np.argsort(-row_norms(_tamed(state)), kind="stable")
     state[order[_kept(len(state), keep) :]] = 0.0
     return state
 
@@ -71,7 +71,7 @@ def compression_error(theta: ArrayLike, keep: float) -> float:
     0.6
     """
     state = validation.real_array("theta", theta, ("n", "p"))
-    norms = _norms(_tamed(state))
+    norms = row_norms(_tamed(state))
     kept = _kept(len(norms), keep)
     largest = norms.max()
     if largest == 0:
@@ -105,7 +105,7 @@ def pruning_ratio(theta: ArrayLike, energy: float = 0.9) -> float:
     """
     state = validation.real_array("theta", theta, ("n", "p"))
     energy = validation.real("energy", energy, least=0.0, most=1.0)
-    norms = _norms(_tamed(state))
+    norms = row_norms(_tamed(state))
     largest = norms.max()
     if largest == 0:
         return 1.0
@@ -121,7 +121,7 @@ def _tamed(state: NDArray[np.float64]) -> NDArray[np.float64]:
     return state * 2.0**-64 if np.abs(state).max() > 2.0**950 else state
 
 
-def _norms(state: NDArray[np.float64]) -> NDArray[np.float64]:
+def row_norms(state: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the norms of the rows; squares neither overflow nor vanish."""
     with np.errstate(over="ignore", under="ignore"):
         squares = np.einsum("ij,ij->i", state, state)
@@ -214,7 +214,7 @@ class CompressionLaw:
             As for the class.
         """
         state = validation.real_array("theta", theta, ("n", "p"))
-        return cls(alpha, tail_constant, _norms(state), keep)
+        return cls(alpha, tail_constant, row_norms(state), keep)
 
     @classmethod
     def of_noise(

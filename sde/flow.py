@@ -298,7 +298,7 @@ def simulate_limit(
     draws = noise.draws(grid.dt, seed, replicate)
     theta = sample_initial(flow.initial, n, system.dim, seed=seed, replicate=replicate)
     mean_field = flow.values.copy()
-    saved = run(system, draws, grid, saves, theta, mean_field, None)
+    saved = run(system.pieces, draws, grid, saves, theta, mean_field, None)
     parameters = describe(system, noise, grid, flow.initial, n, seed, replicate)
     return Solution(theta, grid.times, mean_field, saved, grid.times[saves], parameters)
 

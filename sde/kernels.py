@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sde.blas import blas_alone
 from sde.block_steps import (
     Pieces,
+    empty_block,
     find_drift,
     kept_at,
     load,
@@ -62,13 +63,15 @@ def chunk_count(n: int) -> int:
 class Task(NamedTuple):
     """What a sweep does: a step of size `dt` with so many steps of noise, or nothing but observe.
 
-    Particles that interact are observed after they have moved.
+    Particles that interact are observed after they have moved. Row 0 of the mean field is that of
+    step `origin`.
     """
 
     dt: float
     substeps: int
     moving: bool
     interacting: bool
+    origin: int = 0
 
 
 @compiled()
@@ -76,8 +79,8 @@ def observe_chunk(
     pieces: Pieces, theta: Any, sums: Any, slopes: Any, bounds: tuple[int, int]
 ) -> None:
     """Write the sums of the observables over the blocks of one chunk, and keep the slopes."""
-    n, dim = theta.shape
-    block, scratch = np.empty(dim * WIDTH), np.empty(scratch_size(pieces))
+    n = theta.shape[0]
+    block, scratch = empty_block(pieces), np.empty(scratch_size(pieces))
     sums[:] = 0.0
     for b in range(bounds[0], bounds[1]):
         first = b * WIDTH
@@ -103,8 +106,8 @@ def _sweep_chunk(
         observe_chunk(pieces, theta, sums, slopes, bounds)
         return True
     n, dim = theta.shape
-    block, force, noise = np.empty(dim * WIDTH), np.empty(dim * WIDTH), np.empty(dim * WIDTH)
-    scratch = np.empty(scratch_size(pieces))
+    block, force = empty_block(pieces), empty_block(pieces)
+    noise, scratch = np.empty(dim * WIDTH), np.empty(scratch_size(pieces))
     finite = True
     sums[:] = 0.0
     for b in range(bounds[0], bounds[1]):
@@ -151,11 +154,11 @@ def _make_drifts() -> Any:
     def drifts(pieces: Pieces, theta: Any, mean_field: Any, out: Any) -> None:
         """Write the drift of every particle, given the means of the observables."""
         _ = digest
-        n, dim = theta.shape
-        weights = np.empty(pieces.n_weights)
+        n = theta.shape[0]
+        weights = np.empty(pieces.n_weights, pieces.inputs.dtype)
         prepare(pieces, mean_field, weights)
         for b in numba.prange((n + WIDTH - 1) // WIDTH):
-            block, force = np.empty(dim * WIDTH), np.empty(dim * WIDTH)
+            block, force = empty_block(pieces), empty_block(pieces)
             scratch = np.empty(scratch_size(pieces))
             count = min(WIDTH, n - b * WIDTH)
             load(theta, b * WIDTH, count, block)
@@ -191,25 +194,26 @@ def _make_advance() -> Any:
     ) -> int:
         """Advance all particles from step `steps[0]` to `steps[1]`, in place.
 
-        Row k of `mean_field` is the mean field at step k: read, and, if the particles interact,
-        written one row ahead. `slopes` holds what `observables` kept for the first step, and then
-        for the others, or is empty. Return the step that gave a number that is not finite, or -1.
+        Row k of `mean_field` is the mean field at step `task.origin` + k: read, and, if the
+        particles interact, written one row ahead. `slopes` holds what `observables` kept for the
+        first step, and then for the others, or is empty. Return the step that gave a number that is
+        not finite, or -1.
         """
         _ = digest
         n = theta.shape[0]
         blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
         sums = np.empty((chunks, pieces.n_observables))
         finite = np.empty(chunks, dtype=np.bool_)
-        weights = np.empty(pieces.n_weights)
+        weights = np.empty(pieces.n_weights, pieces.inputs.dtype)
         for step in range(steps[0], steps[1]):
             if task.moving:
-                prepare(pieces, mean_field[step], weights)
+                prepare(pieces, mean_field[step - task.origin], weights)
             for chunk in numba.prange(chunks):
                 bounds = chunk_bounds(chunk, chunks, blocks)
                 finite[chunk] = _sweep_chunk(
                     pieces, draws, task, step, weights, sums[chunk], theta, slopes, bounds
                 )
-            following = min(step + 1, len(mean_field) - 1)
+            following = min(step + 1 - task.origin, len(mean_field) - 1)
             if not _fold(sums, finite, task.interacting, n, mean_field[following]):
                 return step
         return -1
@@ -232,16 +236,16 @@ def advance_alone(
     blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
     sums = np.empty((chunks, pieces.n_observables))
     finite = np.empty(chunks, dtype=np.bool_)
-    weights = np.empty(pieces.n_weights)
+    weights = np.empty(pieces.n_weights, pieces.inputs.dtype)
     for step in range(steps[0], steps[1]):
         if task.moving:
-            prepare(pieces, mean_field[step], weights)
+            prepare(pieces, mean_field[step - task.origin], weights)
         for chunk in range(chunks):
             bounds = chunk_bounds(chunk, chunks, blocks)
             finite[chunk] = _sweep_chunk(
                 pieces, draws, task, step, weights, sums[chunk], theta, slopes, bounds
             )
-        following = min(step + 1, len(mean_field) - 1)
+        following = min(step + 1 - task.origin, len(mean_field) - 1)
         if not _fold(sums, finite, task.interacting, n, mean_field[following]):
             return step
     return -1
@@ -286,7 +290,8 @@ def _make_advance_replicates() -> Any:
             own = Draws(draws.address, draws.parameters, keys[r])
             mean_field = np.empty((steps + 1, pieces.n_observables))
             blocks = (theta.shape[1] + WIDTH - 1) // WIDTH
-            slopes = np.empty((blocks if keeping else 0, pieces.n_slopes * WIDTH))
+            rows = blocks if keeping else 0
+            slopes = np.empty((rows, pieces.n_slopes * WIDTH), pieces.inputs.dtype)
             observe_alone(pieces, theta[r], mean_field[0], slopes)
             failed[r] = advance_alone(pieces, own, task, (0, steps), theta[r], mean_field, slopes)
 
@@ -304,7 +309,7 @@ def advance(
     steps: tuple[int, int],
     theta: NDArray[Any],
     mean_field: NDArray[np.float64],
-    slopes: NDArray[np.float64],
+    slopes: NDArray[Any],
 ) -> int:
     """Advance all particles in place, as `_make_advance` says.
 
@@ -319,7 +324,7 @@ def observables(
     pieces: Pieces,
     theta: NDArray[Any],
     mean_field: NDArray[np.float64],
-    slopes: NDArray[np.float64],
+    slopes: NDArray[Any],
 ) -> None:
     """Write the empirical means of the observables; keep the slopes if there is room.
 

@@ -28,7 +28,7 @@ _WORD = ir.IntType(64)
 
 
 def _request(module: Any) -> Any:
-    """Return the metadata of a loop that is to be vectorised and interleaved."""
+    """Return the metadata of a loop that is to be interleaved; they name the loop, too."""
     count = ir.Constant(ir.IntType(32), INTERLEAVED)
     wish = module.add_metadata(["llvm.loop.interleave.count", count])
     # A loop's node names itself first, so that no two loops share one; the number makes it new.
@@ -38,45 +38,54 @@ def _request(module: Any) -> Any:
     return node
 
 
-def _emit_loop(builder: Any, count: int, body: Any) -> Any:
-    """Emit a loop over the first `count` lanes; return the sum of what `body(lane)` gives."""
-    before = builder.block
+def _emit_loop(builder: Any, count: int, body: Any, kind: Any) -> Any:
+    """Emit a loop over the first `count` lanes; return the sum of what `body(lane)` gives.
+
+    `kind` is the type of the sum. The compiler is told that no lane reads what another one writes:
+    else it compares all addresses, which takes as long as the loop.
+    """
+    before, request = builder.block, _request(builder.module)
     loop = builder.append_basic_block("lanes")
     after = builder.append_basic_block("lanes.end")
     builder.branch(loop)
     builder.position_at_end(loop)
-    lane, total = builder.phi(_WORD), builder.phi(ir.DoubleType())
+    lane, total = builder.phi(_WORD), builder.phi(kind)
     lane.add_incoming(_WORD(0), before)
-    total.add_incoming(ir.Constant(ir.DoubleType(), 0.0), before)
+    total.add_incoming(ir.Constant(kind, 0.0), before)
+    term = body(lane)
+    for instruction in loop.instructions:
+        if isinstance(instruction, ir.CallInstr):  # inlining hands it on to loads and stores
+            instruction.set_metadata("llvm.mem.parallel_loop_access", request)
     # lanes may be added in any order, which is fixed once the loop is compiled
-    added = builder.fadd(total, body(lane), flags=["reassoc", "nsz", "contract"])
+    added = builder.fadd(total, term, flags=["reassoc", "nsz", "contract"])
     following = builder.add(lane, _WORD(1), flags=["nuw", "nsw"])
     lane.add_incoming(following, builder.block)
     total.add_incoming(added, builder.block)
     back = builder.cbranch(builder.icmp_unsigned("<", following, _WORD(count)), loop, after)
-    back.set_metadata("llvm.loop", _request(builder.module))
+    back.set_metadata("llvm.loop", request)
     builder.position_at_end(after)
     return added
 
 
 def _lanes_intrinsic(count: int, *, summing: bool) -> Any:
-    result = types.float64 if summing else types.void
-
     @intrinsic
     def over_lanes(typing: Any, body: Any, arguments: Any) -> Any:
         inner = typing.resolve_function_type(body, (types.intp, *arguments.types), {})
         if inner is None:
             return None
+        result = inner.return_type if summing else types.void
 
         def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
             function = context.get_function(body, inner)
             unpacked = [builder.extract_value(values[1], i) for i in range(len(arguments.types))]
 
+            kind = context.get_value_type(result) if summing else ir.DoubleType()
+
             def one(lane: Any) -> Any:
                 given = function(builder, [lane, *unpacked])
-                return given if summing else ir.Constant(ir.DoubleType(), 0.0)
+                return given if summing else ir.Constant(kind, 0.0)
 
-            total = _emit_loop(builder, count, one)
+            total = _emit_loop(builder, count, one, kind)
             return total if summing else context.get_dummy_value()
 
         return result(body, arguments), generate
@@ -85,13 +94,15 @@ def _lanes_intrinsic(count: int, *, summing: bool) -> Any:
 
 
 #: `for_lanes(body, (a, b, ...))` calls `body(lane, a, b, ...)` for every lane. The body must be
-#: compiled with `forceinline`; it is vectorised if it has no branch.
+#: compiled with `forceinline`, and no lane may read or write what another one writes; it is
+#: vectorised if it has no branch.
 for_lanes: Any = _lanes_intrinsic(WIDTH, summing=False)
 
 #: The same for the first half of the lanes.
 for_half: Any = _lanes_intrinsic(HALF, summing=False)
 
-#: `sum_lanes(body, (a, b, ...))` returns the sum of `body(lane, a, b, ...)` over the lanes.
+#: `sum_lanes(body, (a, b, ...))` returns the sum of `body(lane, a, b, ...)` over the lanes, in the
+#: type of the terms.
 sum_lanes: Any = _lanes_intrinsic(WIDTH, summing=True)
 
 
@@ -119,7 +130,8 @@ def load(theta: Any, first: int, count: int, block: Any) -> None:
 def store(block: Any, first: int, count: int, theta: Any) -> None:
     """Copy the first `count` lanes of a block back to the particles from `first` on.
 
-    The block is left with what was stored, which is rounded if the particles are in float32.
+    The block is left with what was stored, which is rounded if the particles are stored in less
+    than the block's precision.
     """
     dim = theta.shape[1]
     fours = dim - dim % 4
@@ -133,13 +145,13 @@ def store(block: Any, first: int, count: int, theta: Any) -> None:
     for c in range(fours, dim):
         for lane in range(count):
             theta[first + lane, c] = block[c * WIDTH + lane]
-    if theta.itemsize < 8:
+    if theta.itemsize < block.itemsize:
         load(theta, first, count, block)
 
 
 @compiled(forceinline=True)
-def _lane_value(lane: int, row: Any) -> float:
-    return float(row[lane])
+def _lane_value(lane: int, row: Any) -> Any:
+    return row[lane]
 
 
 @compiled()

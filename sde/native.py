@@ -22,6 +22,7 @@ __all__ = [
     "PARALLEL",
     "SOURCE_DIGEST",
     "BlockFunction",
+    "array_at",
     "block_function",
     "call_block",
     "compiled",
@@ -138,40 +139,43 @@ def _call_block(
 call_block: Any = _call_block
 
 
-def _pointer_intrinsic(item: Any) -> Any:
-    @intrinsic
-    def pointer_at(_typing: Any, _address: Any) -> tuple[Any, Any]:
-        make_pointer: Any = types.CPointer
-        signature = make_pointer(item)(types.intp)
+@intrinsic
+def _typed_pointer(_typing: Any, _address: Any, number: Any) -> tuple[Any, Any]:
+    make_pointer: Any = types.CPointer
+    signature = make_pointer(number.dtype)(types.intp, number)
 
-        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
-        return signature, generate
-
-    return pointer_at
+    return signature, generate
 
 
-_float_pointer: Any = _pointer_intrinsic(types.float64)
-_integer_pointer: Any = _pointer_intrinsic(types.int64)
+#: The intrinsic without its first argument, which the compiler supplies.
+_pointer: Any = _typed_pointer
+
+
+@compiled()
+def array_at(address: int, shape: tuple[int, ...], number: Any) -> Any:
+    """View numbers at a memory address as an array; `number` is their type, as np.float32."""
+    return carray(_pointer(address, number), shape)
 
 
 @compiled()
 def floats_at(address: int, size: int) -> Any:
     """View `size` float64 numbers at a memory address as an array."""
-    return carray(_float_pointer(address), (size,))
+    return carray(_pointer(address, np.float64), (size,))
 
 
 @compiled()
 def matrix_at(address: int, rows: int, columns: int) -> Any:
     """View float64 numbers at a memory address as a matrix."""
-    return carray(_float_pointer(address), (rows, columns))
+    return carray(_pointer(address, np.float64), (rows, columns))
 
 
 @compiled()
 def integers_at(address: int, size: int) -> Any:
     """View `size` int64 numbers at a memory address as an array."""
-    return carray(_integer_pointer(address), (size,))
+    return carray(_pointer(address, np.int64), (size,))
 
 
 def inlined(function: Function) -> Function:

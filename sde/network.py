@@ -3,6 +3,7 @@ r"""The paper's network: one hidden layer in mean-field scaling, on a data set."
 import hashlib
 import math
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +15,13 @@ from sde.blocks import once
 from sde.features import Feature, find_feature
 from sde.identity import function_digest
 from sde.losses import Loss, check_gradient, find_loss, make_prepare, weight_count
-from sde.network_blocks import is_matrix_work, make_drift, make_observe, scratch_rows
+from sde.network_blocks import (
+    fused_products,
+    is_matrix_work,
+    make_drift,
+    make_observe,
+    scratch_rows,
+)
 from sde.systems import System
 from sde.targets import targets
 
@@ -111,7 +118,15 @@ class MeanFieldNetwork(System):
     @cached_property
     def pieces(self) -> Pieces:
         """The network as the kernels see it."""
-        return self._pieces(self.x, self.y)
+        return self.pieces_for(self.x, self.y)
+
+    def pieces_in(self, dtype: np.dtype[Any]) -> Pieces:
+        """Return the network as the kernels see it, to compute in float32 or float64."""
+        return self._single_pieces if dtype == np.float32 else self.pieces
+
+    @cached_property
+    def _single_pieces(self) -> Pieces:
+        return self.pieces_for(self.x, self.y, np.dtype(np.float32))
 
     def predict(self, theta: ArrayLike, x: ArrayLike | None = None) -> NDArray[np.float64]:
         r"""Return the network's outputs :math:`f_\Theta(x)`.
@@ -133,7 +148,7 @@ class MeanFieldNetwork(System):
         else:
             inputs = validation.real_array("x", x, ("k", self.x.shape[1]))
             blank = np.zeros((len(inputs), self.outputs))
-            out = self._mean_field(self._pieces(inputs, blank), state)
+            out = self._mean_field(self.pieces_for(inputs, blank), state)
         return out if self.outputs == 1 else out.reshape(-1, self.outputs)
 
     def risk(self, theta: ArrayLike) -> float:
@@ -167,12 +182,20 @@ class MeanFieldNetwork(System):
         phi = loss_suprema(self.loss, self.outputs)
         return float(np.sqrt(np.mean(psi**2) * (1 + phi**2)))
 
-    def _pieces(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> Pieces:
+    def pieces_for(
+        self,
+        x: NDArray[np.float64],
+        y: NDArray[np.float64],
+        dtype: np.dtype[Any] = np.dtype(np.float64),  # noqa: B008  # immutable
+    ) -> Pieces:
+        """Return the network on other data, such as a batch, as the kernels see it."""
         m, d = x.shape
         feature, loss = self.feature, self.loss
         matrix = is_matrix_work(feature, d)
-        observe = once(("observe", feature, matrix), lambda: make_observe(feature, d))
-        drift = once(("drift", feature, matrix), lambda: make_drift(feature, d))
+        single = dtype == np.float32
+        key = (feature, matrix, fused_products(feature, d), single)
+        observe = once(("observe", *key), lambda: make_observe(feature, d, single=single))
+        drift = once(("drift", *key), lambda: make_drift(feature, d, single=single))
         prepare = once(("prepare", loss), lambda: make_prepare(loss))
         return Pieces(
             observe.address,
@@ -186,4 +209,5 @@ class MeanFieldNetwork(System):
             matrix,
             np.array([m, d, self.outputs], dtype=np.int64),
             np.concatenate([[self.amplitude], x.ravel(), y.ravel()]),
+            x.astype(dtype),
         )

@@ -8,16 +8,18 @@ Both sums over coordinates or data are products of a small matrix and a block. B
 particles have many coordinates, a loop over the lanes elsewhere.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sde.features import Feature
-from sde.intrinsics import fma
+from sde.intrinsics import fma, like
 from sde.lanes import WIDTH, for_lanes, lane_sum
 from sde.native import (
     SOURCE_DIGEST,
     BlockFunction,
+    array_at,
     block_function,
     compiled,
     floats_at,
@@ -26,7 +28,14 @@ from sde.native import (
     matrix_at,
 )
 
-__all__ = ["GROUP", "is_matrix_work", "make_drift", "make_observe", "scratch_rows"]
+__all__ = [
+    "GROUP",
+    "fused_products",
+    "is_matrix_work",
+    "make_drift",
+    "make_observe",
+    "scratch_rows",
+]
 
 #: Rows that a loop over the lanes adds up at a time.
 GROUP = 8
@@ -34,10 +43,19 @@ GROUP = 8
 #: From this dimension on BLAS is faster than the loops.
 MATRIX_DIM = 16
 
+#: Coordinates, the last ones, whose products are summed where the feature is evaluated.
+FUSED = 4
+
 
 def is_matrix_work(feature: Feature, dim: int) -> bool:
     """Return whether the sums of a network are left to BLAS."""
     return feature.geometry == "inner" and dim >= MATRIX_DIM
+
+
+def fused_products(feature: Feature, dim: int) -> int:
+    """Return how many coordinates are left to the loop that evaluates the feature."""
+    loops = feature.geometry == "inner" and not is_matrix_work(feature, dim)
+    return min(FUSED, dim) if loops else 0
 
 
 def scratch_rows(feature: Feature, dim: int, m: int) -> int:
@@ -68,7 +86,7 @@ def _add_one(lane: int, w: float, row: Any, out: Any) -> None:
 
 @compiled(forceinline=True)
 def _add_square(lane: int, x: float, row: Any, out: Any) -> None:
-    out[lane] = fma(0.5 * (row[lane] - x), row[lane] - x, out[lane])
+    out[lane] = fma(like(x, 0.5) * (row[lane] - x), row[lane] - x, out[lane])
 
 
 @compiled()
@@ -87,8 +105,8 @@ def _add_rows(w: Any, rows: Any, out: Any) -> None:
 
 
 @compiled()
-def _argument(x: Any, theta: Any, radial: bool, out: Any) -> None:
-    """Write the feature's argument for one datum and all lanes of a block."""
+def _begin_argument(x: Any, theta: Any, radial: bool, out: Any) -> None:
+    """Sum the coordinates of x into the feature's argument, for one datum and all lanes."""
     out[:] = 0.0
     if radial:
         for c in range(len(x)):
@@ -97,91 +115,153 @@ def _argument(x: Any, theta: Any, radial: bool, out: Any) -> None:
         _add_rows(x, theta, out)
 
 
-def make_observe(feature: Feature, dim: int) -> BlockFunction:
+@inlined
+def _add_product(x: float, y: float, total: float) -> float:
+    """Return x y + total: a function that names an intrinsic itself is not found in the cache."""
+    return fma(x, y, total)
+
+
+class _Form(NamedTuple):
+    """What is fixed when a block function is compiled.
+
+    `number` is the type of a block's numbers and `size` its bytes. `fused` counts the last
+    coordinates, which are left to the loop that evaluates the feature.
+    """
+
+    number: Any
+    size: int
+    fused: int
+    radial: bool
+    blas: bool
+    argument: Callable[..., Any]
+
+
+def _form(feature: Feature, dim: int, single: bool) -> _Form:
+    number: Any = np.float32 if single else np.float64
+    # a user's feature is written for float64
+    taken: Any = number if feature.builtin else np.float64
+    fused = fused_products(feature, dim)
+
+    @inlined
+    def argument(lane: int, x: Any, theta: Any, begun: Any) -> Any:
+        total = begun[lane]
+        for c in range(fused):
+            total = _add_product(x[c], theta[c, lane], total)
+        return taken(total)
+
+    radial, blas = feature.geometry == "radial", is_matrix_work(feature, dim)
+    return _Form(number, np.dtype(number).itemsize, fused, radial, blas, argument)
+
+
+def make_observe(feature: Feature, dim: int, *, single: bool = False) -> BlockFunction:
     """Compile the block function that adds a block's features to their sums over particles.
 
-    If it is handed an address for them, it keeps the slopes, one row an output and datum.
+    If it is handed an address for them, it keeps the slopes, one row an output and datum. In single
+    precision a block is summed in float32, the blocks in float64.
     """
     digest, g, derivative = SOURCE_DIGEST, feature.value, feature.derivative
-    radial, blas = feature.geometry == "radial", is_matrix_work(feature, dim)
+    number, size, fused, radial, blas, argument = _form(feature, dim, single)
 
     @inlined
-    def evaluate(lane: int, a: Any, values: Any) -> None:
-        values[lane] = g(a[lane])
+    def evaluate(lane: int, x: Any, theta: Any, begun: Any, values: Any) -> None:
+        values[lane] = g(argument(lane, x, theta, begun))
 
     @inlined
-    def evaluate_both(lane: int, a: Any, values: Any, slopes: Any) -> None:
-        argument = a[lane]
-        values[lane], slopes[lane] = g(argument), derivative(argument)
+    def evaluate_both(lane: int, x: Any, theta: Any, begun: Any, values: Any, slopes: Any) -> None:
+        a = argument(lane, x, theta, begun)
+        values[lane], slopes[lane] = g(a), derivative(a)
 
     @block_function(cache=feature.builtin)
     def observe(
-        shape: int, data: int, theta: int, valid: int, sums: int, scratch: int, kept: int, _h: int
+        shape: int,
+        inputs: int,
+        theta: int,
+        valid: int,
+        sums: int,
+        scratch: int,
+        kept: int,
+        data: int,
     ) -> None:
         _ = digest
         sizes = integers_at(shape, 3)
         m, d, outputs = sizes[0], sizes[1], sizes[2]
-        amplitude, x = floats_at(data, 1)[0], matrix_at(data + 8, m, d)
-        total = matrix_at(sums, m, outputs)
-        values, slopes = floats_at(scratch, WIDTH), matrix_at(kept, m * outputs, WIDTH)
-        a = matrix_at(scratch + 8 * WIDTH, m if blas else 1, WIDTH)
+        amplitude, x = floats_at(data, 1)[0], array_at(inputs, (m, d), number)
+        total, values = matrix_at(sums, m, outputs), array_at(scratch, (WIDTH,), number)
+        slopes = array_at(kept, (m * outputs, WIDTH), number)
+        a = array_at(scratch + size * WIDTH, (m if blas else 1, WIDTH), number)
+        split = d - fused
         for k in range(outputs):
-            own = matrix_at(theta + 8 * WIDTH * k * d, d, WIDTH)
+            own = array_at(theta + size * WIDTH * k * d, (d, WIDTH), number)
             if blas:
                 np.dot(x, own, a)
+            else:
+                a[:] = 0.0
             for j in range(m):
                 row = a[j] if blas else a[0]
-                if not blas:
-                    _argument(x[j], own, radial, row)
+                if not blas and split > 0:
+                    _begin_argument(x[j, :split], own, radial, row)
+                given = (x[j, split:], own[split:], row, values)
                 if kept != 0:
-                    for_lanes(evaluate_both, (row, values, slopes[k * m + j]))
+                    for_lanes(evaluate_both, (*given, slopes[k * m + j]))
                 else:
-                    for_lanes(evaluate, (row, values))
+                    for_lanes(evaluate, given)
                 total[j, k] += amplitude * lane_sum(values, valid)
 
     return observe
 
 
-def make_drift(feature: Feature, dim: int) -> BlockFunction:
+def make_drift(feature: Feature, dim: int, *, single: bool = False) -> BlockFunction:
     """Compile the block function of the drift: a weighted sum of gradients of the features.
 
     If it is handed the address of kept slopes, it does not evaluate the feature.
     """
     digest, derivative = SOURCE_DIGEST, feature.derivative
-    radial, blas = feature.geometry == "radial", is_matrix_work(feature, dim)
+    number, item, fused, radial, blas, argument = _form(feature, dim, single)
 
     @inlined
-    def evaluate(lane: int, a: Any) -> None:
-        a[lane] = derivative(a[lane])
+    def evaluate(lane: int, x: Any, theta: Any, begun: Any, slopes: Any) -> None:
+        slopes[lane] = derivative(argument(lane, x, theta, begun))
 
     @block_function(cache=feature.builtin)
     def drift(
-        shape: int, data: int, theta: int, weights: int, out: int, scratch: int, kept: int, _h: int
+        shape: int,
+        inputs: int,
+        theta: int,
+        weights: int,
+        out: int,
+        scratch: int,
+        kept: int,
+        _h: int,
     ) -> None:
         _ = digest
         sizes = integers_at(shape, 3)
         m, d, outputs = sizes[0], sizes[1], sizes[2]
-        x, weight = matrix_at(data + 8, m, d), matrix_at(weights, outputs, m)
-        pulls, total = weights + 8 * m * outputs, floats_at(scratch, WIDTH)
-        size = m if blas else GROUP
+        x, weight = array_at(inputs, (m, d), number), array_at(weights, (outputs, m), number)
+        pulls, total = weights + item * m * outputs, array_at(scratch, (WIDTH,), number)
+        size, split = m if blas else 4 * GROUP if kept != 0 else GROUP, d - fused
+        spare = array_at(scratch + item * WIDTH * (1 + GROUP), (WIDTH,), number)
+        if not blas:
+            spare[:] = 0.0
         for k in range(outputs):
-            own = matrix_at(theta + 8 * WIDTH * k * d, d, WIDTH)
-            force = matrix_at(out + 8 * WIDTH * k * d, d, WIDTH)
-            pull = matrix_at(pulls + 8 * k * m * d, d, m)
+            own = array_at(theta + item * WIDTH * k * d, (d, WIDTH), number)
+            force = array_at(out + item * WIDTH * k * d, (d, WIDTH), number)
+            pull = array_at(pulls + item * k * m * d, (d, m), number)
             force[:], total[:] = 0.0, 0.0
             for first in range(0, m, size):
                 last = min(first + size, m)
                 count = last - first
                 if kept != 0:
-                    slopes = matrix_at(kept + 8 * WIDTH * (k * m + first), count, WIDTH)
+                    place = kept + item * WIDTH * (k * m + first)
+                    slopes = array_at(place, (count, WIDTH), number)
                 else:
-                    slopes = matrix_at(scratch + 8 * WIDTH, count, WIDTH)
+                    slopes = array_at(scratch + item * WIDTH, (count, WIDTH), number)
                     if blas:
                         np.dot(x, own, slopes)
                     for j in range(count):
-                        if not blas:
-                            _argument(x[first + j], own, radial, slopes[j])
-                        for_lanes(evaluate, (slopes[j],))
+                        row, begun = x[first + j], slopes[j] if blas else spare
+                        if not blas and split > 0:
+                            _begin_argument(row[:split], own, radial, begun)
+                        for_lanes(evaluate, (row[split:], own[split:], begun, slopes[j]))
                 if blas:
                     np.dot(pull, slopes, force)
                 else:

@@ -17,7 +17,7 @@ from sde.native import SOURCE_DIGEST, compiled
 __all__ = ["STREAMS", "philox", "replicate_uniforms", "stream_key", "stream_keys", "uniforms"]
 
 #: Streams of one (seed, replicate) that share no draw.
-STREAMS = {"noise": 0, "initial": 1, "sample": 2}
+STREAMS = {"noise": 0, "initial": 1, "sample": 2, "split": 3, "batch": 4}
 
 #: Largest counts that fit the counter: particles 2^64, steps 2^48, draws a particle and step 2^16.
 MAX_STEPS = 2**48

@@ -40,6 +40,10 @@ class System:
         """The system as the kernels see it."""
         raise NotImplementedError
 
+    def pieces_in(self, _dtype: np.dtype[Any]) -> Pieces:
+        """Return the system as the kernels see it, to compute in this precision or in float64."""
+        return self.pieces
+
     @property
     def fingerprint(self) -> str:
         """A hash of the content: equal for systems that define the same dynamics."""
@@ -174,6 +178,7 @@ class McKeanVlasov(System):
             0,
             False,
             np.array([self.dim, self.n_observables], dtype=np.int64),
+            np.zeros(1),
             np.zeros(1),
         )
 

@@ -137,6 +137,13 @@ def philox(counter, key):
     return left0, right0, left1, right1
 
 
+def permutation(m, seed, stream):
+    """Return 0 to m - 1 in the order of 53-bit keys: particles' first words in the stream's key."""
+    w = philox((0, 0, stream, 0), (seed & 0xFFFFFFFF, seed >> 32))
+    blocks = [philox((i, 0, 0, 0), (w[1], w[0])) for i in range(m)]
+    return sorted(range(m), key=lambda i: (blocks[i][0] << 32 | blocks[i][1]) >> 11)
+
+
 def symmetric_stable(alpha, angle, exponential):
     """Chambers, Mallows and Stuck (1976): an angle in (-π/2, π/2) and an exponential number."""
     if alpha == 1:
@@ -193,6 +200,34 @@ def largest_prunable(theta, energy):
     return max(k for k in range(len(squares) + 1) if sum(squares[k:]) >= energy * total)
 
 
+# --- fully connected networks ---------------------------------------------------------------------
+
+
+def network_outputs(weights, feature, x):
+    """Outputs (k, l) in float64."""
+    *hidden, readout = [np.asarray(each, float) for each in weights]
+    values = np.asarray(x, float)
+    for each in hidden:
+        values = FEATURES[feature][0](values @ each.T)
+    return values @ readout.T
+
+
+def network_pruned(weights, ratio, scope="layer", rows=1):
+    """Weights of which the hidden units of smallest norm are zero; ratio is a Fraction."""
+    hidden = [np.reshape(each, (len(each) // rows, -1)) for each in weights[:-1]]
+    units = [(layer, i) for layer, each in enumerate(hidden) for i in range(len(each))]
+    out = [each.copy() for each in hidden]
+    layers = range(len(hidden))
+    for group in (
+        [units] if scope == "global" else [[u for u in units if u[0] == m] for m in layers]
+    ):
+        squares = {u: sum(Fraction(x) ** 2 for x in hidden[u[0]][u[1]].tolist()) for u in group}
+        ranked = sorted(group, key=lambda u: (-squares[u], u))
+        for layer, i in ranked[int((1 - ratio) * len(group)) :]:
+            out[layer][i] = 0
+    return [*(new.reshape(old.shape) for new, old in zip(out, weights, strict=False)), weights[-1]]
+
+
 # --- elementary functions in extended precision ---------------------------------------------------
 
 Long = np.longdouble
@@ -234,3 +269,18 @@ ELEMENTARY = {
     "sigmoid": lambda x: 1 / (1 + np.exp(-x.astype(Long))),
     "erf": erf_long,
 }
+
+
+def gradients(weights, x, y, feature, loss):
+    """Gradients of the mean loss in the weights of a fully connected network: plain NumPy."""
+    value, slope, _ = FEATURES[feature]
+    arguments, below = [], [x]
+    for layer in weights[:-1]:
+        arguments.append(below[-1] @ layer.T)
+        below.append(value(arguments[-1]))
+    above = LOSSES[loss][1](below[-1] @ weights[-1].T, y) / len(x)
+    out = [above.T @ below[-1]]
+    for layer in range(len(weights) - 1, 0, -1):
+        above = (above @ weights[layer]) * slope(arguments[layer - 1])
+        out.insert(0, above.T @ below[layer - 1])
+    return out

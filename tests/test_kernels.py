@@ -163,7 +163,7 @@ def test_replicates_and_seeds_differ_and_repeat():
 
 
 @pytest.mark.parametrize("feature", sorted(FEATURES))
-def test_float32_storage_stays_close_to_float64(feature):
+def test_float32_stays_close_to_float64(feature):
     net, _ = network(feature, 2, 4, 1)
     noise = sde.StableNoise(1.7, "II", 0.3)
     start = np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32)

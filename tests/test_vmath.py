@@ -14,7 +14,7 @@ from sde import vmath
 
 
 def test_every_function_is_tested() -> None:
-    assert {*NAMES, "TRIG_LIMIT"} == set(vmath.__all__)
+    assert {*NAMES, "TRIG_LIMIT", "TRIG_LIMIT_SINGLE"} == set(vmath.__all__)
 
 
 INF, NAN = math.inf, math.nan

@@ -27,9 +27,13 @@ NAMES = (
 LOOPS = {name: compiled(getattr(vmath, name)) for name in NAMES}
 
 
-def values(name: str, x: Any) -> Any:
-    """Return the values of a function in `NAMES` at an array of doubles."""
-    x = np.ascontiguousarray(x, dtype=np.float64)
+#: Functions that exist in double precision only: noise is not drawn in another.
+DOUBLE_ONLY = ("log", "log_unchecked", "sinpi_half")
+
+
+def values(name: str, x: Any, dtype: Any = np.float64) -> Any:
+    """Return the values of a function in `NAMES` at an array, in double or single precision."""
+    x = np.ascontiguousarray(x, dtype=dtype)
     out = np.empty_like(x)
     LOOPS[name](x, out)
     return out

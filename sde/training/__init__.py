@@ -1,0 +1,16 @@
+"""Heavy-tailed stochastic gradient descent: recursion (2) for networks that people use."""
+
+from sde.training.fit import Fit, History, Record, TrainingDivergedError
+from sde.training.fully_connected import FullyConnectedNetwork
+from sde.training.loop import Snapshot
+from sde.training.train import train
+
+__all__ = [
+    "Fit",
+    "FullyConnectedNetwork",
+    "History",
+    "Record",
+    "Snapshot",
+    "TrainingDivergedError",
+    "train",
+]
