@@ -16,6 +16,9 @@ __all__ = ["FOLDER", "Run", "execute", "notebooks", "strip", "text", "warm"]
 
 FOLDER = Path(__file__).parent
 
+#: Threads that spin while they wait are slow, and count as work, where a core is not free.
+QUIET = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
+
 #: Runs before a notebook: notes the processor time of every cell.
 BEFORE = """
 from time import process_time as _clock
@@ -90,8 +93,7 @@ def execute(path: Path) -> Run:
         resources={"metadata": {"path": str(FOLDER)}},
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
     )
-    # threads that spin while they wait are slow, and count as work, where a core is not free
-    client.execute(env={**os.environ, STATIC: "1", "OMP_WAIT_POLICY": "PASSIVE"})
+    client.execute(env={**os.environ, STATIC: "1", **QUIET})
     *_, last = notebook.cells
     found = json.loads(last.outputs[-1].text)
     notebook.cells = notebook.cells[1:-1]
