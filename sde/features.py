@@ -193,7 +193,7 @@ def register_feature(
     geometry : {"inner", "radial"}
         Whether the argument is <x, θ> or ‖θ - x‖²/2.
     bounds : tuple of three floats, optional
-        Suprema of |g|, |g'|, |g''| (of |h|, ‖∇h‖, ‖∇²h‖ if radial); `MeanFieldNetwork.bound` needs
+        Suprema of g, g', g'' in size (of h, ‖∇h‖, ‖∇²h‖ if radial); `MeanFieldNetwork.bound` needs
         them.
 
     Returns

@@ -10,6 +10,9 @@ import numba
 import pytest
 from hypothesis import settings
 
+from sde.features import FEATURES
+from sde.losses import LOSSES
+
 # peers of the benchmark that are not installed; the command names them as missing
 PEERS = {"jax": "benchmarks/peers_jax.py", "torch": "benchmarks/peers_torch.py"}
 collect_ignore = [file for package, file in PEERS.items() if find_spec(package) is None]
@@ -40,3 +43,13 @@ def one_thread():
     numba.set_num_threads(1)
     yield
     numba.set_num_threads(before)
+
+
+@pytest.fixture
+def registries():
+    """Registries as they were before a snippet added to them."""
+    before = dict(FEATURES), dict(LOSSES)
+    yield
+    for registry, content in zip((FEATURES, LOSSES), before, strict=True):
+        registry.clear()
+        registry.update(content)

@@ -1,5 +1,6 @@
 """The public contract: names, signatures, docstrings, and results as labelled data."""
 
+import importlib
 import inspect
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import xarray
 
 import sde
+import theory_checks
 
 #: What the design promises of issue 2. A parameter may be added only by keyword, with a default.
 SIGNATURES = {
@@ -83,6 +85,22 @@ def test_all_is_what_the_package_defines():
 @pytest.mark.parametrize("name", sde.__all__)
 def test_every_public_name_has_a_docstring_with_an_example(name):
     text = inspect.getdoc(public(name))
+    assert text.splitlines()[0].endswith(".")
+    assert "Examples\n--------\n" in text
+    assert ">>> " in text
+
+
+def public_of_theory_checks():
+    for module in theory_checks.__all__:
+        found = importlib.import_module(f"theory_checks.{module}")
+        for name in found.__all__:
+            if inspect.isclass(getattr(found, name)) or inspect.isfunction(getattr(found, name)):
+                yield pytest.param(getattr(found, name), id=f"{module}.{name}")
+
+
+@pytest.mark.parametrize("thing", list(public_of_theory_checks()))
+def test_every_public_name_of_theory_checks_has_an_example(thing):
+    text = inspect.getdoc(thing)
     assert text.splitlines()[0].endswith(".")
     assert "Examples\n--------\n" in text
     assert ">>> " in text

@@ -9,9 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from sde.features import FEATURES
-from sde.losses import LOSSES
-
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -19,16 +16,6 @@ SNIPPETS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTAL
 
 def command(name):
     return re.search(rf"^<!-- command: {name} -->\n```sh\n(.*)\n```$", README, re.MULTILINE)[1]
-
-
-@pytest.fixture
-def registries():
-    """Registries as they were before a snippet added to them."""
-    before = dict(FEATURES), dict(LOSSES)
-    yield
-    for registry, content in zip((FEATURES, LOSSES), before, strict=True):
-        registry.clear()
-        registry.update(content)
 
 
 def test_there_are_snippets():

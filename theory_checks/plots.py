@@ -2,6 +2,8 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from theory_checks.figures import Emphasis, Figure, Panel, Series, Style
 from theory_checks.palette import PALETTE
 
-__all__ = ["render"]
+__all__ = ["draw_panel", "look", "render"]
 
 COLOURS: dict[Emphasis, tuple[str, ...]] = {
     "data": tuple(tone.light for name, tone in PALETTE.items() if name.startswith("data-")),
@@ -91,12 +93,27 @@ def render(figure: Figure, folder: str | Path) -> list[str]:
     if len(figure.panels) > 1:
         panels = [Figure(figure.name, figure.caption, (panel,)) for panel in figure.panels]
         drawings += [((f"{figure.name}.panel-{k}.svg",), p) for k, p in enumerate(panels, 1)]
-    with mpl.rc_context():
-        mpl.rcdefaults()  # a user's own style does not change the figures
-        mpl.rcParams.update(SETTINGS)
+    with look():
         for names, drawn in drawings:
             _save(drawn, [Path(folder) / name for name in names])
     return [name for names, _ in drawings for name in names]
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """
+    Draw in the look of the report's figures, whatever the user's own style.
+
+    Examples
+    --------
+    >>> with look():
+    ...     mpl.rcParams["axes.spines.top"]
+    False
+    """
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(SETTINGS)
+        yield
 
 
 def _save(figure: Figure, paths: list[Path]) -> None:
@@ -121,12 +138,29 @@ def _draw(figure: Figure) -> Canvas:
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08)
     canvas = Canvas(figsize=(columns * PANEL_INCHES[0], height), layout=layout)
     for index, panel in enumerate(figure.panels):
-        _draw_panel(canvas.add_subplot(rows, columns, index + 1), panel)
+        draw_panel(canvas.add_subplot(rows, columns, index + 1), panel)
     return canvas
 
 
-def _draw_panel(axes: Axes, panel: Panel) -> None:
-    """Draw one panel, with its legend below it where it hides nothing."""
+def draw_panel(axes: Axes, panel: Panel) -> None:
+    """
+    Draw one panel, with its legend below it where it hides nothing.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Empty axes of a figure that is made within `look`.
+    panel : Panel
+        What to draw.
+
+    Examples
+    --------
+    >>> with look():
+    ...     axes = Canvas().add_subplot()
+    ...     draw_panel(axes, Panel("Error", "n", "error", (Series("data", [1, 2], [1, 0.5]),)))
+    >>> axes.get_xlabel()
+    'n'
+    """
     axes.set_title(panel.title, wrap=True)
     axes.set_xlabel(panel.x_label)
     axes.set_ylabel(panel.y_label)

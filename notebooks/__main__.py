@@ -1,0 +1,49 @@
+"""The command `python -m notebooks`: make the site, or strip the notebooks for a commit."""
+
+from pathlib import Path
+from typing import Annotated
+
+import nbformat
+import typer
+
+from notebooks.building import assemble, render
+from notebooks.execution import execute, notebooks, strip, text, warm
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Make the site of notebooks and reference, or strip the notebooks.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def build(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="Folder of the site.")] = Path("build/site"),
+) -> None:
+    """Run every notebook and make the site (about two minutes)."""
+    if context.invoked_subcommand:
+        return
+    warm()
+    executed = []
+    for path in notebooks():
+        run = execute(path)
+        executed.append((path.name, run.notebook))
+        typer.echo(f"{path.name}: {sum(run.seconds):.0f} s")
+    source = out.with_name(f"{out.name}-source")
+    assemble(executed, source)
+    status = render(source, out)
+    typer.echo(f"Site: {out / 'index.html'}")
+    raise typer.Exit(status)
+
+
+@app.command("strip")
+def strip_all() -> None:
+    """Remove outputs and an editor's traces from every notebook of this folder."""
+    for path in notebooks():
+        notebook = strip(nbformat.read(path, as_version=4))
+        path.write_text(text(notebook), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m notebooks")

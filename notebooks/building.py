@@ -1,0 +1,61 @@
+"""Make the site: executed notebooks, pages, and the reference, rendered by Sphinx."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from notebooks import pages
+from notebooks.execution import FOLDER
+
+__all__ = ["assemble", "render"]
+
+ROOT = FOLDER.parent
+TOP_LEVEL = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "CITATION.cff")
+
+
+def assemble(executed: Iterable[tuple[str, Any]], folder: Path) -> None:
+    """
+    Write the sources of the site.
+
+    Parameters
+    ----------
+    executed : iterable of (str, NotebookNode)
+        File names and notebooks with their outputs.
+    folder : path
+        Made anew.
+    """
+    if folder.exists():
+        shutil.rmtree(folder)
+    shutil.copytree(FOLDER / "site", folder)
+    for name in TOP_LEVEL:
+        shutil.copy(ROOT / name, folder / name)
+    notebooks = dict(executed)
+    for name, notebook in notebooks.items():
+        nbformat.write(notebook, folder / name)
+    generated = {
+        "errata.md": pages.errata(),
+        "_architecture.md": pages.architecture(),
+        "_picture.md": pages.first_picture(notebooks["5-one-big-jump.ipynb"]),
+    }
+    for name, content in generated.items():
+        (folder / name).write_text(content, encoding="utf-8")
+
+
+def render(source: Path, out: Path) -> int:
+    """
+    Render the sources; return the exit status, which is not 0 if there was any warning.
+
+    Parameters
+    ----------
+    source : path
+        What `assemble` wrote.
+    out : path
+        Folder of the site.
+    """
+    from sphinx.cmd.build import build_main
+
+    options = ["-q", "-W", "--keep-going", "-b", "html", "-d", str(source / "_build")]
+    return build_main([*options, str(source), str(out)])
