@@ -239,7 +239,13 @@ def test_a_training_that_is_killed_goes_on_to_equal_bits(tmp_path):
         ({"dtype": "float16"}, ValueError, "unknown dtype"),
         ({"every_seconds": -1}, ValueError, "need every_seconds >= 0"),
     ],
-    ids=str,
+    ids=lambda value: (
+        value
+        if isinstance(value, str)
+        else next(iter(value), None)
+        if isinstance(value, dict)
+        else value.__name__
+    ),
 )
 def test_what_makes_no_sense_is_refused_before_any_work(change, error, message):
     with pytest.raises(error, match=message):
