@@ -5,10 +5,13 @@
   `McKeanVlasov` from two plain functions.
 - Runs: `simulate` and `simulate_replicates` for n interacting particles; `mean_field_flow` and
   `simulate_limit` for their limit.
+- Long runs: `Checkpoints` of a run that can go on, `CheckpointError` if it can't; `simulate` also
+  streams states to a Zarr store and shares particles out among MPI processes.
 - Comparisons under shared noise: `chaos_gap`, `euler_error`.
 - Pruning: `prune`, `compression_error`, `pruning_ratio`, and `CompressionLaw`.
 """
 
+from sde.checkpoint import CheckpointError, Checkpoints
 from sde.compression import CompressionLaw, compression_error, prune, pruning_ratio
 from sde.coupling import chaos_gap, euler_error
 from sde.features import register_feature
@@ -22,6 +25,8 @@ from sde.stable import StableNoise
 from sde.systems import McKeanVlasov, System
 
 __all__ = [
+    "CheckpointError",
+    "Checkpoints",
     "CompressionLaw",
     "Flow",
     "Gaussian",
