@@ -5,6 +5,8 @@
   `McKeanVlasov` from two plain functions.
 - Runs: `simulate` and `simulate_replicates` for n interacting particles; `mean_field_flow` and
   `simulate_limit` for their limit.
+- Long runs: `Checkpoints` of a run that can go on, `CheckpointError` if it can't; `simulate` also
+  streams states to a Zarr store and shares particles out among MPI processes.
 - Comparisons under shared noise: `chaos_gap`, `euler_error`.
 - Training: `train`, which gives a `FullyConnectedNetwork`; `HeavyTailedClassifier` is the same as a
   scikit-learn estimator.
@@ -15,6 +17,7 @@
 import typing as _typing
 
 from sde import datasets as datasets
+from sde.checkpoint import CheckpointError, Checkpoints
 from sde.compression import CompressionLaw, compression_error, prune, pruning_ratio
 from sde.coupling import chaos_gap, euler_error
 from sde.datasets.errors import optional as _optional
@@ -33,6 +36,8 @@ if _typing.TYPE_CHECKING:
     from sde.training.classifier import HeavyTailedClassifier as HeavyTailedClassifier
 
 __all__ = [
+    "CheckpointError",
+    "Checkpoints",
     "CompressionLaw",
     "Fit",
     "Flow",

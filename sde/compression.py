@@ -278,6 +278,11 @@ class CompressionLaw:
             Width.
         q : float
             Above 0 and below 1.
+
+        Returns
+        -------
+        float
+            Infinite above 1e308, as is the width.
         """
         n, q = validation.count("n", n), validation.probability("q", q)
         log_square = (1 - 2 / self.alpha) * math.log(n) + math.log(self.small_energy(self.keep))
