@@ -61,7 +61,7 @@ def layers(package: str) -> list[list[str]]:
 def svg() -> str:
     """Return the picture; it takes its colours from the page."""
     stacks = [("sde", 0), ("theory_checks", STACK_WIDTH + 40)]
-    drawn, depth = _flow(), 0
+    drawn, depth = _flow(), 0.0
     for package, left in stacks:
         text, height = _stack(package, left, 190)
         drawn, depth = drawn + text, max(depth, height)

@@ -138,7 +138,7 @@ class Easel:
         with look():
             size = (INCHES[1], INCHES[1]) if scene.square else INCHES
             self._figure = Figure(figsize=size, dpi=dots, layout="constrained")
-            self._canvas = FigureCanvasAgg(self._figure)
+            self._canvas: Any = FigureCanvasAgg(self._figure)
             self._axes = self._figure.add_subplot()
             scene.draw(self._axes)
             self._figure.draw_without_rendering()
