@@ -9,7 +9,7 @@ __all__ = ["FLOWS", "Flow", "layers", "svg"]
 
 ROOT = Path(__file__).parents[1]
 ROW, BOX, GAP, CHARACTER = 34, 24, 8, 7.3  # CSS pixels
-STACK_WIDTH = 520
+STACK_WIDTH, FLOW_HEIGHT = 370, 220
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ def layers(package: str) -> list[list[str]]:
 
 def svg() -> str:
     """Return the picture; it takes its colours from the page."""
-    stacks = [("sde", 0), ("theory_checks", STACK_WIDTH + 40)]
+    stacks = [("sde", 0), ("theory_checks", STACK_WIDTH + 20)]
     drawn, depth = _flow(), 0.0
     for package, left in stacks:
-        text, height = _stack(package, left, 190)
+        text, height = _stack(package, left, FLOW_HEIGHT)
         drawn, depth = drawn + text, max(depth, height)
-    width, height = 2 * STACK_WIDTH + 40, 190 + depth
+    width, height = 2 * STACK_WIDTH + 20, FLOW_HEIGHT + depth
     about = "The main path, " + ", then ".join(
         f"{' and '.join(flow.modules)} make {flow.makes}" for flow in FLOWS
     )
@@ -80,11 +80,11 @@ def svg() -> str:
 
 
 def _flow() -> str:
-    """Return the main path, in two rows of four."""
-    step = (2 * STACK_WIDTH + 40) / 4
+    """Return the main path, in rows of three."""
+    step = (2 * STACK_WIDTH + 20) / 3
     parts = []
     for k, flow in enumerate(FLOWS):
-        x, y = step * (k % 4), 24 + 74 * (k // 4)
+        x, y = step * (k % 3), 24 + 58 * (k // 3)
         name = ", ".join(module.split(".", 1)[1] for module in flow.modules)
         width = len(name) * CHARACTER + 16
         parts.append(_box(name, x, y, width, strong=True))

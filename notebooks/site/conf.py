@@ -13,7 +13,7 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_*"]  # what other pages include
 default_role = "py:obj"  # `simulate` in a docstring is the function
 
 html_theme = "furo"

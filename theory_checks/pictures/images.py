@@ -84,7 +84,9 @@ def show(*scenes: Scene, caption: str) -> Picture:
     return Picture(text, " ".join([caption, *(scene.about for scene in scenes)]))
 
 
-def movie(scenes: Sequence[Scene], texts: Sequence[str], *, name: str, caption: str) -> Picture:
+def movie(
+    scenes: Sequence[Scene], texts: Sequence[str], *, name: str, caption: str, start: int = 0
+) -> Picture:
     """
     Return a moving picture, with a button that plays it and a slider for its time.
 
@@ -98,6 +100,8 @@ def movie(scenes: Sequence[Scene], texts: Sequence[str], *, name: str, caption: 
         What the slider moves, such as "time".
     caption : str
         What to see.
+    start : int
+        The frame that is shown at first.
 
     Examples
     --------
@@ -108,7 +112,7 @@ def movie(scenes: Sequence[Scene], texts: Sequence[str], *, name: str, caption: 
     """
     easel = Easel(scenes[0])
     frames = [encode(easel.draw(scene)) for scene in scenes]
-    return player(frames, [Axis(name, tuple(texts), 0)], scenes[0], caption, plays=True)
+    return player(frames, [Axis(name, tuple(texts), start)], scenes[start], caption, plays=True)
 
 
 class Easel:
@@ -138,7 +142,7 @@ class Easel:
         with look():
             size = (INCHES[1], INCHES[1]) if scene.square else INCHES
             self._figure = Figure(figsize=size, dpi=dots, layout="constrained")
-            self._canvas = FigureCanvasAgg(self._figure)
+            self._canvas: Any = FigureCanvasAgg(self._figure)
             self._axes = self._figure.add_subplot()
             scene.draw(self._axes)
             self._figure.draw_without_rendering()

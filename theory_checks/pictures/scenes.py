@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -29,6 +30,11 @@ class Scene:
         The same in words, for readers who do not see it.
     square : bool
         Whether the axes are as high as wide.
+
+    Examples
+    --------
+    >>> Scene(lambda axes: axes.axhline(0), "A line.").square
+    False
     """
 
     draw: Callable[[Axes], None]
@@ -45,16 +51,27 @@ def points(
     """
     Return marks, with bars if `y` consists of intervals.
 
+    Parameters
+    ----------
+    label : str
+        Text of the legend; empty for none.
+    x : array_like, shape (k,)
+        Abscissae.
+    y : array_like, shape (k,), or sequence of k Interval
+        Ordinates.
+    emphasis : {"data", "law", "guarantee", "control"}
+        What they are.
+
     Examples
     --------
     >>> points("gap", [16, 64], [Interval(0.2, 0.1, 0.3, 0.99), Interval(0.1, 0.05, 0.2, 0.99)]).low
     (0.1, 0.05)
     """
+    values: Any = y
     if isinstance(y, Sequence) and isinstance(y[0], Interval):
-        bars = [each for each in y if isinstance(each, Interval)]
-        low, high = [each.low for each in bars], [each.high for each in bars]
-        return Series(label, x, [each.estimate for each in bars], low, high, emphasis=emphasis)
-    return Series(label, x, y, emphasis=emphasis)  # type: ignore[arg-type]  # plain numbers
+        low, high = [each.low for each in values], [each.high for each in values]
+        return Series(label, x, [e.estimate for e in values], low, high, emphasis=emphasis)
+    return Series(label, x, values, emphasis=emphasis)
 
 
 def line(
@@ -67,6 +84,17 @@ def line(
 ) -> Series:
     """
     Return a curve, with a shaded band about it if there is one.
+
+    Parameters
+    ----------
+    label : str
+        Text of the legend; empty for none.
+    x, y : array_like, shape (k,)
+        The curve.
+    emphasis : {"data", "law", "guarantee", "control"}
+        What it is.
+    band : pair of array_like, shape (k,), optional
+        Lower and upper edge.
 
     Examples
     --------
@@ -82,6 +110,17 @@ def histogram(
 ) -> Series:
     """
     Return the density of a sample between edges; what lies beyond them counts in its total.
+
+    Parameters
+    ----------
+    label : str
+        Text of the legend; empty for none.
+    values : array_like
+        The sample.
+    edges : array_like, shape (k + 1,)
+        Of the cells.
+    emphasis : {"data", "law", "guarantee", "control"}
+        What it is.
 
     Examples
     --------
@@ -105,6 +144,17 @@ def curves(
 ) -> Scene:
     """
     Return a scene of points, lines and histograms.
+
+    Parameters
+    ----------
+    title, x_label, y_label : str
+        What the axes show.
+    *series : Series
+        What is drawn: `points`, `line`, `histogram`.
+    x_scale, y_scale : {"linear", "log"}
+        Of the axes.
+    x_range, y_range : pair of float, optional
+        Ends of the axes; all of the series by default. Frames of a movie need them.
 
     Examples
     --------
@@ -189,7 +239,7 @@ def circle(title: str, phases: ArrayLike, mean_field: ArrayLike) -> Scene:
     'Fireflies: 2 oscillators on a circle; their mean field has length 1.00.'
     """
     angles = np.asarray(phases, float).ravel()
-    arrow = np.asarray(mean_field, float)
+    arrow: Any = np.asarray(mean_field, float)
     # spread a little across the ring, so that those of equal phase do not hide each other
     radius = 1 + 0.07 * np.sin(2.4 * np.arange(len(angles)))
 
@@ -200,7 +250,7 @@ def circle(title: str, phases: ArrayLike, mean_field: ArrayLike) -> Scene:
             ms=7, alpha=0.6,
         )  # fmt: skip
         axes.annotate(
-            "", (arrow[0], arrow[1]), (0, 0),
+            "", arrow, (0, 0),
             arrowprops={"arrowstyle": "-|>", "color": PALETTE["guarantee"].light, "lw": 3},
         )  # fmt: skip
         axes.set(xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), aspect="equal", title=title)
