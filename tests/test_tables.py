@@ -351,6 +351,7 @@ def in_order(found):
     return [each.results for each in found.values()]
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_killed_study_and_one_in_processes_find_what_an_undisturbed_one_finds(tmp_path):
     usual = study.settings_of([TINY])
     folders = [tmp_path / name for name in ("alone", "processes", "killed")]
@@ -362,6 +363,7 @@ def test_a_killed_study_and_one_in_processes_find_what_an_undisturbed_one_finds(
     command = [sys.executable, tiny_tables.__file__, "tables", "tiny", "--seeds", "400"]
     command += ["--workers", "1", "--out", str(folders[2])]
     environment = os.environ | {"PYTHONPATH": str(Path(sde.__file__).parents[1])}
+    environment |= {"NUMBA_NUM_THREADS": "1"}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     log = folders[2] / "study.sqlite-wal"
     written = set()

@@ -177,7 +177,8 @@ def test_a_network_is_trained_pruned_and_written(tmp_path):
 def test_a_history_is_thinned_to_what_fits():
     result = call("train", "digits", "--width", 8, "--max-steps", 40, "--evaluate-every", 1)
     assert result.exit_code == 0, result.output
-    steps = [line.split()[1] for line in result.output.splitlines() if line.count("%") == 3]
+    rows = [line.split()[1:2] for line in result.output.splitlines() if line.count("%") == 3]
+    steps = [row[0] for row in rows if row[0].isdigit()]
     assert len(steps) == 12
     assert (steps[0], steps[-1]) == ("0", "40")
 
