@@ -42,7 +42,7 @@ class Case(NamedTuple):
 
 CASES = (
     Case(1.2, "I", 30.0, 2, 0.05),
-    Case(1.5, "II", 30.0, 5, 0.05),
+    Case(1.5, "II", 30.0, 6, 0.06),
     Case(1.8, "III", 20.0, 12, 0.08),
 )
 CONTROL_THRESHOLD = 5.0
@@ -178,7 +178,7 @@ CLAIM = Claim(
     parts=parts,
     setting=(
         "copies of the limit of a tanh network on 8 inputs around the unit circle, logistic loss, "
-        f"p = {DIM}; standard normal initial states, σ = 1, t = {T1:g}, η = {DT:g}; 2, 5 and 12 "
+        f"p = {DIM}; standard normal initial states, σ = 1, t = {T1:g}, η = {DT:g}; 2, 6 and 12 "
         f"times {CHUNK['quick']} copies for α = 1.2, 1.5, 1.8 (quick profile)."
     ),
     method=__doc__,
