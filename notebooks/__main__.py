@@ -8,6 +8,9 @@ import typer
 
 from notebooks.building import assemble, render
 from notebooks.execution import execute, notebooks, strip, text, warm
+from notebooks.figures import pruning_figure
+
+STATIC = Path(__file__).parent / "site" / "_static"
 
 app = typer.Typer(
     add_completion=False,
@@ -35,6 +38,15 @@ def build(
     status = render(source, out)
     typer.echo(f"Site: {out / 'index.html'}")
     raise typer.Exit(status)
+
+
+@app.command("figure")
+def figure(
+    out: Annotated[Path, typer.Option(help="Folder of the figure.")] = STATIC,
+) -> None:
+    """Train, prune, and draw the figure of the README (about two minutes)."""
+    for name in pruning_figure(out):
+        typer.echo(str(out / name))
 
 
 @app.command("strip")

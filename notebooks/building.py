@@ -1,6 +1,7 @@
 """Make the site: executed notebooks, pages, and the reference, rendered by Sphinx."""
 
 import shutil
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -58,4 +59,8 @@ def render(source: Path, out: Path) -> int:
     from sphinx.cmd.build import build_main
 
     options = ["-q", "-W", "--keep-going", "-b", "html", "-d", str(source / "_build")]
-    return build_main([*options, str(source), str(out)])
+    with warnings.catch_warnings():
+        # what the parts of the renderer have to say to each other about coming releases
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        return build_main([*options, str(source), str(out)])

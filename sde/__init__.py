@@ -5,6 +5,8 @@
   `McKeanVlasov` from two plain functions.
 - Runs: `simulate` and `simulate_replicates` for n interacting particles; `mean_field_flow` and
   `simulate_limit` for their limit.
+- Long runs: `Checkpoints` of a run that can go on, `CheckpointError` if it can't; `simulate` also
+  streams states to a Zarr store and shares particles out among MPI processes.
 - Comparisons under shared noise: `chaos_gap`, `euler_error`.
 - Training: `train`, which gives a `FullyConnectedNetwork`; `HeavyTailedClassifier` is the same as a
   scikit-learn estimator.
@@ -15,6 +17,7 @@
 import typing as _typing
 
 from sde import datasets as datasets
+from sde.checkpoint import CheckpointError, Checkpoints
 from sde.compression import CompressionLaw, compression_error, prune, pruning_ratio
 from sde.coupling import chaos_gap, euler_error
 from sde.datasets.errors import optional as _optional
@@ -27,12 +30,14 @@ from sde.replicates import simulate_replicates
 from sde.simulate import Solution, simulate
 from sde.stable import StableNoise
 from sde.systems import McKeanVlasov, System
-from sde.training import Fit, FullyConnectedNetwork, TrainingDivergedError, train
+from sde.training import Fit, FullyConnectedNetwork, TrainingDivergedError, compare, train
 
 if _typing.TYPE_CHECKING:
     from sde.training.classifier import HeavyTailedClassifier as HeavyTailedClassifier
 
 __all__ = [
+    "CheckpointError",
+    "Checkpoints",
     "CompressionLaw",
     "Fit",
     "Flow",
@@ -48,6 +53,7 @@ __all__ = [
     "TrainingDivergedError",
     "Uniform",
     "chaos_gap",
+    "compare",
     "compression_error",
     "euler_error",
     "mean_field_flow",

@@ -86,6 +86,17 @@ class Checkpoints:
                 raise
         self._release = weakref.finalize(self, os.close, descriptor)
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Claim the folder for the time of a `with` block, or longer if it is claimed already."""
+        mine = self._release is not None
+        self.lock()
+        try:
+            yield
+        finally:
+            if not mine:
+                self.close()
+
     def close(self) -> None:
         """Let others have the folder."""
         if self._release is not None:
@@ -147,23 +158,57 @@ class Checkpoints:
         CheckpointError
             If all are damaged, or one was written by a newer version.
         """
+        return next(self._intact(), None)
+
+    def steps(self) -> list[int]:
+        """Return the steps of the checkpoints whose checksums hold, newest first.
+
+        Raises
+        ------
+        CheckpointError
+            As for `latest`.
+        """
+        return [checkpoint.step for checkpoint in self._intact()]
+
+    def go_back(self, step: int) -> Checkpoint | None:
+        """Return the checkpoint of a step, if there is one, and remove later ones.
+
+        Raises
+        ------
+        CheckpointError
+            If it is damaged, or a later one can't be removed.
+        """
+        with self._explained(f"go back to step {step}"):
+            files = self._files()
+            found = read(files[step], step) if step in files else None
+            for later, path in files.items():
+                if later > step:
+                    path.unlink()
+        return found
+
+    def _intact(self) -> Iterator[Checkpoint]:
+        """Read the checkpoints, newest first; raise at the end if all were damaged."""
         self.damaged = {}
         with self._explained("read"):
             files = self._files()
         for step in sorted(files, reverse=True):
             try:
-                return read(files[step], step)
+                yield read(files[step], step)
             except DamagedError as error:
                 self.damaged[files[step]] = str(error)
             except OSError as error:
                 self.damaged[files[step]] = f"{files[step]} can't be read: {error.strerror}"
-        if self.damaged:
+        if files and len(self.damaged) == len(files):
             found = "; ".join(self.damaged.values())
             raise CheckpointError(
                 f"need an intact checkpoint in {self.folder}, got: {found}; restore the folder "
                 "from a copy, or remove it to start anew"
             )
-        return None
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no checkpoint, not even a damaged one."""
+        return not self._files()
 
     def _files(self) -> dict[int, Path]:
         """Return the files in the folder, by step."""

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from sde.datasets import commands
+from sde.tables.commands import tables
+from sde.training.commands import train_command
 
 __all__ = ["app", "load_suite"]
 
@@ -22,10 +24,12 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Simulate interacting particle systems driven by stable noise.",
+    help="Simulate particle systems with stable noise, and train networks with it.",
     epilog="Start with: sde bench --list",
 )
 app.add_typer(commands.app, name="datasets")
+app.command("tables")(tables)
+app.command("train")(train_command)
 
 
 def _show_version(wanted: bool) -> None:
@@ -74,7 +78,8 @@ def bench(
     Time this library against the peers that are installed, on the same work.
 
     The contestants take turns, and every ratio is taken within a turn. Each is first checked to
-    compute the same drift and noise of the same law. The exit status is 0 when every target of the
+    compute the same drift and noise of the same law. A table is shown for each case when it is
+    finished. The exit status is 0 when every target of the
     chosen cases is met, 1 when one is not met or could not be measured, and 2 when the command is
     not valid.
     """

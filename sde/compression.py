@@ -12,6 +12,7 @@ large numbers. Hence
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -121,8 +122,9 @@ def _tamed(state: NDArray[np.float64]) -> NDArray[np.float64]:
     return state * 2.0**-64 if np.abs(state).max() > 2.0**950 else state
 
 
-def row_norms(state: NDArray[np.float64]) -> NDArray[np.float64]:
+def row_norms(state: NDArray[Any]) -> NDArray[np.float64]:
     """Return the norms of the rows; squares neither overflow nor vanish."""
+    state = state.astype(np.float64, copy=False)  # weights may be float32
     with np.errstate(over="ignore", under="ignore"):
         squares = np.einsum("ij,ij->i", state, state)
     if squares.min() > 1e-290 and squares.max() < 1e290:
@@ -276,11 +278,17 @@ class CompressionLaw:
             Width.
         q : float
             Above 0 and below 1.
+
+        Returns
+        -------
+        float
+            Infinite above 1e308, as is the width.
         """
         n, q = validation.count("n", n), validation.probability("q", q)
         log_square = (1 - 2 / self.alpha) * math.log(n) + math.log(self.small_energy(self.keep))
         # a small S makes a large error
-        return math.exp((log_square - self._log_scale() - self._log_limit(1 - q)) / 2)
+        log_error = (log_square - self._log_scale() - self._log_limit(1 - q)) / 2
+        return math.exp(log_error) if log_error < 709 else math.inf
 
     def median(self, n: int) -> float:
         """Return the median of the error at width n."""

@@ -78,6 +78,12 @@ class _Coupled:
             failed,
         )
         check_finite(failed, replicates, dt)
+        if not np.isfinite(measured).all():
+            raise FloatingPointError(
+                "need states less than 1e308 apart, got two that are farther, in one of the "
+                f"replicates {replicates.start} to {replicates.stop - 1}; use a smaller dt or "
+                "sigma, or measure the state in a larger unit"
+            )
 
 
 def chaos_gap(

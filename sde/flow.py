@@ -5,6 +5,7 @@ or, for one-dimensional trigonometric features, exactly (`sde.fourier`).
 """
 
 import math
+import os
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,9 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sde import validation
+from sde.checkpoint import Checkpoints
+from sde.crew import Alone
 from sde.fourier import flow_by_modes
 from sde.initial import Gaussian, InitialLaw, sample_initial
-from sde.simulate import Grid, Solution, check_dimension, check_kinds, describe, run, simulate
+from sde.journal import Keeping, State, digest
+from sde.simulate import Grid, Solution, check_dimension, check_kinds, describe, simulate, solve
 from sde.stable import StableNoise
 from sde.systems import System
 
@@ -238,7 +242,10 @@ def _by_particles(
             for r in range(runs)
         ]
     )
-    return fields.mean(axis=0), fields.std(axis=0, ddof=1) / math.sqrt(runs)
+    # by a power of two, so that neither sums nor squares overflow
+    unit = 2.0**600 if np.abs(fields).max() > 2.0**450 else 1.0
+    fields /= unit
+    return unit * fields.mean(axis=0), unit * (fields.std(axis=0, ddof=1) / math.sqrt(runs))
 
 
 def simulate_limit(
@@ -250,6 +257,9 @@ def simulate_limit(
     seed: int = 0,
     replicate: int = 0,
     save_at: ArrayLike | None = None,
+    checkpoint: str | os.PathLike[str] | Checkpoints | None = None,
+    every_seconds: float = 60.0,
+    save_to: str | os.PathLike[str] | None = None,
 ) -> Solution:
     r"""Simulate n i.i.d. copies of the limit (5), on the noise and initial states of `simulate`.
 
@@ -267,6 +277,8 @@ def simulate_limit(
         Copy i has the noise and the initial state of particle i of `simulate` with the same two.
     save_at : sequence of float, optional
         Times of the grid at which to keep all copies.
+    checkpoint, every_seconds, save_to
+        As for `simulate`.
 
     Returns
     -------
@@ -277,6 +289,8 @@ def simulate_limit(
     ------
     TypeError, ValueError
         If an argument is of the wrong kind or value, or the flow is of another system or noise.
+    CheckpointError, OSError
+        As for `simulate`.
     FloatingPointError
         If a copy stops being finite; the message names the step.
 
@@ -296,11 +310,12 @@ def simulate_limit(
     grid = flow.grid
     saves = grid.indices(save_at)
     draws = noise.draws(grid.dt, seed, replicate)
+    keeping = Keeping.checked(checkpoint, every_seconds, save_to)
     theta = sample_initial(flow.initial, n, system.dim, seed=seed, replicate=replicate)
-    mean_field = flow.values.copy()
-    saved = run(system.pieces, draws, grid, saves, theta, mean_field, None)
     parameters = describe(system, noise, grid, flow.initial, n, seed, replicate)
-    return Solution(theta, grid.times, mean_field, saved, grid.times[saves], parameters)
+    parameters["flow"] = digest(flow.values)
+    state = State(theta, flow.values.copy(), saves)
+    return solve(system, draws, grid, state, None, parameters, keeping, Alone(n))
 
 
 def check_law(initial: object) -> None:

@@ -5,7 +5,9 @@ among themselves, because both the observables and the drift are trigonometric i
 :math:`\omega\theta`.
 """
 
+import itertools
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,6 +28,10 @@ __all__ = ["flow_by_modes"]
 MODE_TOLERANCE = {"fourier": 1e-13, "fourier-continuous": 1e-11}
 MAX_MODES = 4096
 
+#: Most evaluations of the equations in continuous time: some seconds. A flow of interest needs
+#: thousands.
+MAX_EVALUATIONS = 50_000
+
 
 def flow_by_modes(
     system: System, noise: StableNoise, grid: Grid, initial: InitialLaw, method: str
@@ -36,10 +42,10 @@ def flow_by_modes(
         chain.euler_flow if method == "fourier" else chain.continuous_flow
     )
     modes = 2 * max(8, int(np.abs(chain.multiples).max()))
-    values = solve(noise, grid, initial, modes)
+    values = _finite(solve, noise, grid, initial, modes)
     while modes < MAX_MODES:
         modes *= 2
-        finer = solve(noise, grid, initial, modes)
+        finer = _finite(solve, noise, grid, initial, modes)
         change = np.abs(finer - values)
         values = finer
         if change.max() <= MODE_TOLERANCE[method] * max(1.0, np.abs(values).max()):
@@ -48,6 +54,24 @@ def flow_by_modes(
         f"need a flow that {MAX_MODES} Fourier modes resolve, but the last doubling changed it by "
         f"{change.max():.2g}; use a smoother initial law, more noise, or method='particles'"
     )
+
+
+def _finite(
+    solve: Callable[..., NDArray[np.float64]],
+    noise: StableNoise,
+    grid: Grid,
+    initial: InitialLaw,
+    modes: int,
+) -> NDArray[np.float64]:
+    """Return a flow; refuse a law or a noise whose modes are not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = solve(noise, grid, initial, modes)
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"need modes that are finite, got others from {initial!r} and {noise!r} with "
+            f"dt={grid.dt!r}; use laws and steps of moderate size, or method='particles'"
+        )
+    return values
 
 
 @dataclass(frozen=True)
@@ -133,7 +157,14 @@ class _TrigonometricNetwork:
         rate = (noise.sigma * k * self.frequency) ** noise.alpha
         up, down = k[None, :] + self.multiples[:, None], k[None, :] - self.multiples[:, None]
 
+        evaluations = itertools.count()
+
         def velocity(_t: float, packed: NDArray[np.float64]) -> NDArray[np.float64]:
+            if next(evaluations) > MAX_EVALUATIONS:
+                raise ValueError(
+                    f"need a flow that is solved in {MAX_EVALUATIONS} evaluations, got t1="
+                    f"{grid.t1!r} and a drift that is too large for it; use method='fourier'"
+                )
             c = packed[: modes + 1] + 1j * packed[modes + 1 :]
             beta = self.weights(self.observables(c))
             mixed = beta @ (_mode(c, up) + _mode(c, down)) / 2
@@ -141,17 +172,23 @@ class _TrigonometricNetwork:
             return np.concatenate([change.real, change.imag])
 
         start = initial.characteristic_function(np.asarray(k * self.frequency, np.float64))
-        solution = solve_ivp(
-            velocity,
-            (0.0, grid.t1),
-            np.concatenate([start.real, start.imag]),
-            method="LSODA",
-            t_eval=np.minimum(grid.times, grid.t1),
-            rtol=1e-12,
-            atol=1e-14,
-        )
+        if not np.isfinite(start).all():
+            return np.full((grid.steps + 1, len(self.multiples)), np.nan)
+        with warnings.catch_warnings(action="ignore"):  # what it warns of is in its message
+            solution = solve_ivp(
+                velocity,
+                (0.0, grid.t1),
+                np.concatenate([start.real, start.imag]),
+                method="LSODA",
+                t_eval=np.minimum(grid.times, grid.t1),
+                rtol=1e-12,
+                atol=1e-14,
+            )
         if not solution.success:
-            raise ValueError(f"the equations of the modes were not solved: {solution.message}")
+            raise ValueError(
+                f"the equations of the modes were not solved: {solution.message}; use a smaller "
+                "t1, or method='fourier'"
+            )
         states = solution.y[: modes + 1] + 1j * solution.y[modes + 1 :]
         return np.stack([self.observables(c) for c in states.T])
 

@@ -171,6 +171,7 @@ def sample_initial(
     seed: int,
     replicate: int,
     dtype: Any = np.float64,
+    rows: range | None = None,
 ) -> NDArray[Any]:
     """Return n initial states: drawn from a law, or a checked copy of an (n, dim) array.
 
@@ -184,10 +185,12 @@ def sample_initial(
         Select the stream of uniforms.
     dtype : dtype
         Of the result.
+    rows : range, optional
+        Only these particles.
 
     Returns
     -------
-    (n, dim) array
+    (n, dim) array, or (len(rows), dim)
         New memory.
 
     Examples
@@ -201,17 +204,19 @@ def sample_initial(
                 f"need an initial law or an (n, dim) array, got {validation.show(initial)}; pass "
                 "an instance such as Gaussian(1.0), or derive a class from InitialLaw"
             )
-        return _stored(validation.real_array("initial", initial, (n, dim)), dtype)
-    out = np.empty((n, dim), dtype=dtype)
-    for first in range(0, n, ROWS):
-        rows = min(ROWS, n - first)
+        states = validation.real_array("initial", initial, (n, dim))
+        return _stored(states if rows is None else states[rows.start : rows.stop], dtype)
+    rows = range(n) if rows is None else rows
+    out = np.empty((len(rows), dim), dtype=dtype)
+    for at in range(0, len(rows), ROWS):
+        part = rows[at : at + ROWS]
         u = random.uniforms(
-            rows, dim, seed=seed, replicate=replicate, stream="initial", first=first
+            len(part), dim, seed=seed, replicate=replicate, stream="initial", first=part.start
         )
         states = validation.real_array(
             f"transform(uniforms) of {initial!r}", initial.transform(u), u.shape
         )
-        out[first : first + rows] = _stored(states, dtype)
+        out[at : at + ROWS] = _stored(states, dtype)
     return out
 
 

@@ -37,7 +37,7 @@ def both(double: Any, single: Any = None) -> tuple[Any, Any]:
     Examples
     --------
     >>> tenth = both(0.1)
-    >>> bool(tenth[0] == 0.1), bool(tenth[1] == 0.1)
+    >>> float(tenth[0]) == 0.1, float(tenth[1]) == 0.1
     (True, False)
     >>> [float(term) for term in both((0.5, 0.25, 0.125), (0.5, 0.25))[1]]
     [0.5, 0.25]

@@ -39,8 +39,13 @@ __all__ = [
     "Task",
     "advance",
     "advance_replicates",
+    "average",
+    "chunk_bounds",
+    "chunk_count",
     "drifts",
+    "no_draws",
     "observables",
+    "sweep_chunk",
 ]
 
 #: Most chunks of a sweep: enough to balance two to sixty-four threads, few enough to keep the
@@ -64,7 +69,7 @@ class Task(NamedTuple):
     """What a sweep does: a step of size `dt` with so many steps of noise, or nothing but observe.
 
     Particles that interact are observed after they have moved. Row 0 of the mean field is that of
-    step `origin`.
+    step `origin`. The noise is that of the particles from number `first` on, the first of a block.
     """
 
     dt: float
@@ -72,6 +77,7 @@ class Task(NamedTuple):
     moving: bool
     interacting: bool
     origin: int = 0
+    first: int = 0
 
 
 @compiled()
@@ -90,7 +96,7 @@ def observe_chunk(
 
 
 @compiled()
-def _sweep_chunk(
+def sweep_chunk(
     pieces: Pieces,
     draws: Draws,
     task: Task,
@@ -117,7 +123,7 @@ def _sweep_chunk(
         find_drift(pieces, block, weights, force, scratch, kept)
         noise[:] = 0.0
         for s in range(task.substeps):
-            draw_block(draws, first, step * task.substeps + s, dim, noise, scratch)
+            draw_block(draws, task.first + first, step * task.substeps + s, dim, noise, scratch)
         finite &= update(block, task.dt, force, noise, count, np.finfo(theta.dtype).max)
         store(block, first, count, theta)
         if task.interacting:
@@ -210,7 +216,7 @@ def _make_advance() -> Any:
                 prepare(pieces, mean_field[step - task.origin], weights)
             for chunk in numba.prange(chunks):
                 bounds = chunk_bounds(chunk, chunks, blocks)
-                finite[chunk] = _sweep_chunk(
+                finite[chunk] = sweep_chunk(
                     pieces, draws, task, step, weights, sums[chunk], theta, slopes, bounds
                 )
             following = min(step + 1 - task.origin, len(mean_field) - 1)
@@ -242,7 +248,7 @@ def advance_alone(
             prepare(pieces, mean_field[step - task.origin], weights)
         for chunk in range(chunks):
             bounds = chunk_bounds(chunk, chunks, blocks)
-            finite[chunk] = _sweep_chunk(
+            finite[chunk] = sweep_chunk(
                 pieces, draws, task, step, weights, sums[chunk], theta, slopes, bounds
             )
         following = min(step + 1 - task.origin, len(mean_field) - 1)
@@ -330,10 +336,29 @@ def observables(
 
     A step from -1 to 0 in which nothing moves: another driver would take seconds to compile.
     """
-    nothing = Draws(0, np.zeros(1), np.uint64(0))
     task = Task(0.0, 1, moving=False, interacting=True)
-    advance(pieces, nothing, task, (-1, 0), theta, mean_field[None], slopes)
+    advance(pieces, no_draws(), task, (-1, 0), theta, mean_field[None], slopes)
 
 
-drifts = blas_alone(_make_drifts())
+def no_draws() -> Draws:
+    """Return what a driver needs that does not draw."""
+    return Draws(0, np.zeros(1), np.uint64(0))
+
+
+_drifts = _make_drifts()
+
+
+@blas_alone
+def drifts(
+    pieces: Pieces, theta: NDArray[Any], mean_field: NDArray[np.float64], out: NDArray[Any]
+) -> None:
+    """Write the drift of every particle, as `_make_drifts` says; one block wakes no thread."""
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1 if len(theta) <= WIDTH else threads)
+    try:
+        _drifts(pieces, theta, mean_field, out)
+    finally:
+        numba.set_num_threads(threads)
+
+
 advance_replicates = blas_alone(_make_advance_replicates())

@@ -154,7 +154,10 @@ def _lane_value(lane: int, row: Any) -> Any:
     return row[lane]
 
 
-@compiled()
+# Inlined, so that a process has no second copy of it: a copy that another kernel brings along is
+# optimised anew and may add in another order, and which of them is called would depend on what was
+# compiled, and what came from the cache, before.
+@compiled(forceinline=True)
 def lane_sum(row: Any, count: int) -> float:
     """Return the sum of the first `count` lanes; the others are set to zero."""
     for lane in range(count, WIDTH):

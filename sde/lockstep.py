@@ -63,15 +63,30 @@ def _take_step(
 
 
 @compiled()
+def _distance(a: Any, b: Any) -> float:
+    """Return the distance between two particles; squares neither overflow nor vanish."""
+    square = largest = 0.0
+    for c in range(len(a)):
+        square += (a[c] - b[c]) ** 2
+    if 1e-290 < square < 1e290:
+        return float(np.sqrt(square))
+    for c in range(len(a)):
+        largest = max(largest, abs(a[c] - b[c]))
+    if not 0.0 < largest < np.inf:
+        return largest
+    square = 0.0
+    for c in range(len(a)):
+        square += ((a[c] - b[c]) / largest) ** 2
+    return float(largest * np.sqrt(square))
+
+
+@compiled()
 def _distances(a: Any, b: Any) -> tuple[float, float]:
     """Return the supremum and the mean over particles of the distance between two states."""
-    n, dim = a.shape
+    n = len(a)
     largest = total = 0.0
     for i in range(n):
-        square = 0.0
-        for c in range(dim):
-            square += (a[i, c] - b[i, c]) ** 2
-        distance = np.sqrt(square)
+        distance = _distance(a[i], b[i])
         largest = max(largest, distance)
         total += distance
     return largest, total / n

@@ -22,7 +22,7 @@ from sde.network_blocks import (
     make_observe,
     scratch_rows,
 )
-from sde.systems import System
+from sde.systems import System, finite
 from sde.targets import targets
 
 __all__ = ["MeanFieldNetwork"]
@@ -149,6 +149,7 @@ class MeanFieldNetwork(System):
             inputs = validation.real_array("x", x, ("k", self.x.shape[1]))
             blank = np.zeros((len(inputs), self.outputs))
             out = self._mean_field(self.pieces_for(inputs, blank), state)
+        finite("predictions", out)
         return out if self.outputs == 1 else out.reshape(-1, self.outputs)
 
     def risk(self, theta: ArrayLike) -> float:
@@ -161,8 +162,9 @@ class MeanFieldNetwork(System):
         """
         predictions = self.predict(theta).reshape(-1, self.outputs)
         value = getattr(self.loss.value, "py_func", self.loss.value)
-        losses = [value(f, y) for f, y in zip(predictions, self.y, strict=True)]
-        return math.fsum(losses) / len(losses)
+        with np.errstate(over="ignore"):
+            losses = np.array([value(f, y) for f, y in zip(predictions, self.y, strict=True)])
+        return math.fsum(finite("losses", losses / len(losses)))
 
     @property
     def bound(self) -> float:
@@ -177,10 +179,17 @@ class MeanFieldNetwork(System):
         ValueError
             If a part of Assumption 1 fails, or is not known for a registered feature or loss.
         """
-        norm = np.linalg.norm(self.x, axis=1)
-        psi = self.amplitude * feature_suprema(self.feature, norm, self.outputs)
+        size = np.abs(self.x).max()
+        norm = (
+            size * np.linalg.norm(self.x / size, axis=1)
+            if size > 1e150
+            else np.linalg.norm(self.x, axis=1)
+        )
         phi = loss_suprema(self.loss, self.outputs)
-        return float(np.sqrt(np.mean(psi**2) * (1 + phi**2)))
+        with np.errstate(over="ignore"):
+            psi = self.amplitude * feature_suprema(self.feature, norm, self.outputs)
+        largest = float(finite("suprema of the feature", psi).max())
+        return largest * float(np.sqrt(np.mean((psi / largest) ** 2) * (1 + phi**2)))
 
     def pieces_for(
         self,

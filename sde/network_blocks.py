@@ -33,6 +33,7 @@ __all__ = [
     "fused_products",
     "is_matrix_work",
     "make_drift",
+    "make_evaluations",
     "make_observe",
     "scratch_rows",
 ]
@@ -153,14 +154,13 @@ def _form(feature: Feature, dim: int, single: bool) -> _Form:
     return _Form(number, np.dtype(number).itemsize, fused, radial, blas, argument)
 
 
-def make_observe(feature: Feature, dim: int, *, single: bool = False) -> BlockFunction:
-    """Compile the block function that adds a block's features to their sums over particles.
-
-    If it is handed an address for them, it keeps the slopes, one row an output and datum. In single
-    precision a block is summed in float32, the blocks in float64.
-    """
-    digest, g, derivative = SOURCE_DIGEST, feature.value, feature.derivative
-    number, size, fused, radial, blas, argument = _form(feature, dim, single)
+def make_evaluations(feature: Feature, dim: int, *, single: bool = False) -> tuple[Any, Any]:
+    """Return the bodies of the loops that write a feature's values, and values and slopes."""
+    g, derivative, argument = (
+        feature.value,
+        feature.derivative,
+        _form(feature, dim, single).argument,
+    )
 
     @inlined
     def evaluate(lane: int, x: Any, theta: Any, begun: Any, values: Any) -> None:
@@ -170,6 +170,19 @@ def make_observe(feature: Feature, dim: int, *, single: bool = False) -> BlockFu
     def evaluate_both(lane: int, x: Any, theta: Any, begun: Any, values: Any, slopes: Any) -> None:
         a = argument(lane, x, theta, begun)
         values[lane], slopes[lane] = g(a), derivative(a)
+
+    return evaluate, evaluate_both
+
+
+def make_observe(feature: Feature, dim: int, *, single: bool = False) -> BlockFunction:
+    """Compile the block function that adds a block's features to their sums over particles.
+
+    If it is handed an address for them, it keeps the slopes, one row an output and datum. In single
+    precision a block is summed in float32, the blocks in float64.
+    """
+    digest = SOURCE_DIGEST
+    number, size, fused, radial, blas, _argument = _form(feature, dim, single)
+    evaluate, evaluate_both = make_evaluations(feature, dim, single=single)
 
     @block_function(cache=feature.builtin)
     def observe(

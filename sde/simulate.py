@@ -1,95 +1,28 @@
 """Simulate the particle system: recursion (2), the Euler scheme of system (4)."""
 
+import os
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sde import kernels, random, validation
-from sde.block_steps import Pieces, room_for_slopes
+from sde.block_steps import room_for_slopes
+from sde.checkpoint import Checkpoints
+from sde.crew import Crew, crew_of
 from sde.initial import Gaussian, InitialLaw, sample_initial
+from sde.journal import Journal, Keeping, State
+from sde.labelled import Trajectory
+from sde.solution import Solution
 from sde.stable import StableNoise
 from sde.systems import System
-
-if TYPE_CHECKING:
-    import xarray
 
 __all__ = ["Solution", "simulate"]
 
 DTYPES = ("float32", "float64")
-
-
-@dataclass(frozen=True, eq=False)
-class Solution:
-    """The end of a simulation, and what was kept on the way.
-
-    Attributes
-    ----------
-    theta : (n, p) array
-        State of the particles at the last time.
-    times : (K + 1,) array
-        Times of the grid.
-    mean_field : (K + 1, q) array
-        Mean field at the times of the grid: the particles' own, or that of the flow for
-        `simulate_limit`.
-    saved : (len(save_at), n, p) array
-        States at the times that were asked for.
-    saved_times : (len(save_at),) array
-        Those times.
-    parameters : dict
-        What was run, for the record.
-
-    Examples
-    --------
-    >>> import sde
-    >>> net = sde.MeanFieldNetwork([[1.0]], [1])
-    >>> sol = sde.simulate(net, sde.StableNoise(1.5, "I"), n=3, t1=1.0, dt=0.5, save_at=[0.5])
-    >>> sol.times.tolist(), sol.saved_times.tolist()
-    ([0.0, 0.5, 1.0], [0.5])
-    """
-
-    theta: NDArray[Any]
-    times: NDArray[np.float64]
-    mean_field: NDArray[np.float64]
-    saved: NDArray[Any]
-    saved_times: NDArray[np.float64]
-    parameters: dict[str, str | int | float]
-
-    def __repr__(self) -> str:
-        n, dim = self.theta.shape
-        steps, saved = len(self.times) - 1, len(self.saved_times)
-        return f"Solution(n={n}, dim={dim}, t1={self.times[-1]:g}, steps={steps}, saved={saved})"
-
-    def to_xarray(self) -> "xarray.Dataset":
-        """Return the solution as labelled data.
-
-        Returns
-        -------
-        xarray.Dataset
-            Variables `theta` (particle, coordinate), `mean_field` (time, observable) and `saved`
-            (saved_time, particle, coordinate); the parameters are its attributes.
-
-        Examples
-        --------
-        >>> import sde
-        >>> net = sde.MeanFieldNetwork([[1.0]], [1])
-        >>> sol = sde.simulate(net, sde.StableNoise(1.5, "I"), n=3, t1=1.0, dt=0.5)
-        >>> dict(sol.to_xarray().sizes)["particle"]
-        3
-        """
-        import xarray
-
-        return xarray.Dataset(
-            {
-                "theta": (("particle", "coordinate"), self.theta),
-                "mean_field": (("time", "observable"), self.mean_field),
-                "saved": (("saved_time", "particle", "coordinate"), self.saved),
-            },
-            coords={"time": self.times, "saved_time": self.saved_times},
-            attrs=dict(self.parameters),
-        )
 
 
 def simulate(
@@ -105,6 +38,10 @@ def simulate(
     replicate: int = 0,
     save_at: Sequence[float] | ArrayLike | None = None,
     dtype: Literal["float32", "float64"] = "float64",
+    checkpoint: str | os.PathLike[str] | Checkpoints | None = None,
+    every_seconds: float = 60.0,
+    save_to: str | os.PathLike[str] | None = None,
+    comm: Any = None,
 ) -> Solution:
     r"""Simulate n interacting particles by the Euler scheme (2) of system (4).
 
@@ -133,6 +70,19 @@ def simulate(
         How the state is stored, and how a network's features and drift are computed. Noise is drawn
         and added in float64, the mean field is a float64 average, and the state is rounded once a
         step. A `McKeanVlasov` computes in float64 always.
+    checkpoint : path or Checkpoints, optional
+        A folder in which the state is kept while the run goes on, for a run of this one that was
+        ended by whatever: called again in the same way, it goes on from there, to the same bits.
+    every_seconds : float
+        Time between two checkpoints.
+    save_to : path, optional
+        A new Zarr store (package `zarr`) that the states at `save_at` go to as they are computed,
+        rather than to memory.
+    comm : mpi4py.MPI.Comm, optional
+        Share the particles out among the processes of an MPI communicator (package `mpi4py`), each
+        of which calls this function with the same arguments. Every process gets its own particles,
+        those from number `sol.parameters["first"]` on, and the same mean field. The bits are those
+        of one process. Checkpoints and stores are in a subfolder for each process.
 
     Returns
     -------
@@ -144,13 +94,14 @@ def simulate(
         If an argument is of the wrong kind or value, or dt does not divide t1.
     FloatingPointError
         If the state stops being finite; the message names the step.
+    CheckpointError
+        A `ValueError`: if checkpoints are of another run, in use, damaged, or can't be written.
+    OSError
+        If states can't be saved.
 
     Notes
     -----
-    The result does not depend on the number of threads (`numba.set_num_threads`). In float32 a
-    feature is off by a few units of 6e-8 of its size, and by its slope times the rounding of its
-    argument, which is 6e-8 of the sum of the products' sizes; the mean field by a few 1e-7 of the
-    features' mean size; "sine" is 0 beyond an argument of 2^20. Memory: the
+    The result does not depend on the number of threads (`numba.set_num_threads`). Memory: the
     state, what `save_at` asks for, and, while they take no more than 64 MB (512 MB from dimension
     16 on), the n m l slopes of a network's features, kept from one step to the next.
 
@@ -170,16 +121,22 @@ def simulate(
     draws = noise.draws(grid.dt / grid.substeps, seed, replicate)
     check_dimension(system)
     saves = grid.indices(save_at)
+    keeping = Keeping.checked(checkpoint, every_seconds, save_to)
+    crew = crew_of(comm, n)
     theta = sample_initial(
-        initial, n, system.dim, seed=seed, replicate=replicate, dtype=np.dtype(dtype)
+        initial,
+        n,
+        system.dim,
+        seed=seed,
+        replicate=replicate,
+        dtype=np.dtype(dtype),
+        rows=crew.rows,
     )
-    mean_field = np.empty((grid.steps + 1, system.n_observables))
-    pieces = system.pieces_in(theta.dtype)
-    slopes = room_for_slopes(pieces, n)
-    kernels.observables(pieces, theta, mean_field[0], slopes)
-    saved = run(pieces, draws, grid, saves, theta, mean_field, slopes)
     parameters = describe(system, noise, grid, initial, n, seed, replicate) | {"dtype": dtype}
-    return Solution(theta, grid.times, mean_field, saved, grid.times[saves], parameters)
+    mean_field = np.empty((grid.steps + 1, system.n_observables))
+    slopes = room_for_slopes(system.pieces_in(theta.dtype), len(theta))
+    state = State(theta, mean_field, saves)
+    return solve(system, draws, grid, state, slopes, parameters, keeping, crew)
 
 
 @dataclass(frozen=True)
@@ -244,43 +201,91 @@ def check_dimension(system: System) -> None:
     validation.count("dim", system.dim, most=random.MAX_DRAWS // 2)
 
 
-def run(
-    pieces: Pieces,
+def solve(
+    system: System,
     draws: Any,
     grid: Grid,
-    saves: NDArray[np.int64],
-    theta: NDArray[Any],
-    mean_field: NDArray[np.float64],
+    state: State,
     slopes: NDArray[Any] | None,
-) -> NDArray[Any]:
-    """Advance `theta` in place over the grid; return its copies at the steps in `saves`.
+    parameters: dict[str, str | int | float],
+    keeping: Keeping,
+    crew: Crew,
+) -> Solution:
+    """Run a system from its initial state, and keep what is to be kept, where it is to be.
 
-    Particles interact if `slopes` is given: what `kernels.observables` kept, if anything.
+    Particles interact if `slopes` is given: room for what `kernels.observables` keeps, if any.
     """
-    saved = np.empty((len(saves), *theta.shape), dtype=theta.dtype)
-    step = 0
-    for stop in [*saves.tolist(), grid.steps]:
-        failed = kernels.advance(
+    times = grid.times[state.saves]
+    crew.agree(parameters)
+    parameters |= crew.parameters
+    with keeping.of(state, times, parameters, crew) as journal:
+        run(system, draws, grid, state, slopes, journal, crew)
+    ends = {"theta": state.theta, "time": grid.times, "mean_field": state.mean_field}
+    saved = state.saved.finish(ends) if isinstance(state.saved, Trajectory) else state.saved
+    return Solution(state.theta, grid.times, state.mean_field, saved, times, parameters)
+
+
+def run(
+    system: System,
+    draws: Any,
+    grid: Grid,
+    state: State,
+    slopes: NDArray[Any] | None,
+    journal: Journal | None,
+    crew: Crew,
+) -> None:
+    """Advance a state over the grid, from its beginning or its last checkpoint."""
+    pieces = system.pieces_in(state.theta.dtype)
+    task = kernels.Task(
+        grid.dt, grid.substeps, moving=True, interacting=slopes is not None, first=crew.rows.start
+    )
+    step = 0 if journal is None else journal.resume(state)
+    if slopes is not None:
+        crew.observables(pieces, state.theta, state.mean_field[step], slopes)
+    state.keep(step)
+    pauses = [*state.saves.tolist(), grid.steps]
+    while step < grid.steps:
+        stop = pauses[bisect_right(pauses, step)]
+        if journal is not None:
+            stop = min(stop, journal.next_look(step))
+        failed = crew.advance(
             pieces,
             draws,
-            kernels.Task(grid.dt, grid.substeps, moving=True, interacting=slopes is not None),
+            task,
             (step, stop),
-            theta,
-            mean_field,
+            state.theta,
+            state.mean_field,
             np.empty((0, 0)) if slopes is None else slopes,
         )
-        if failed >= 0:
-            raise FloatingPointError(
-                f"the state stopped being finite at step {failed + 1} of {grid.steps} "
-                f"(t={(failed + 1) * grid.dt:g}); use a smaller dt or sigma, or check "
-                "that the drift is defined there, does not grow without bound, and writes all of "
-                "out"
-            )
+        check_finite(failed, grid)
+        check_observables(state.mean_field[step : stop + 1], step, grid)
         step = stop
-        at = np.flatnonzero(saves == stop)
-        if len(at):
-            saved[at[0]] = theta
-    return saved
+        state.keep(step)
+        if journal is not None:
+            journal.look(step, state, last=step == grid.steps)
+
+
+def check_finite(failed: int, grid: Grid) -> None:
+    """Raise if a step failed: `failed` is its number, or -1."""
+    if failed >= 0:
+        raise FloatingPointError(
+            f"the state stopped being finite at step {failed + 1} of {grid.steps} "
+            f"(t={(failed + 1) * grid.dt:g}); use a smaller dt or sigma, or check "
+            "that the drift is defined there, does not grow without bound, and writes all of "
+            "out"
+        )
+
+
+def check_observables(mean_field: NDArray[np.float64], first: int, grid: Grid) -> None:
+    """Raise if a mean field of the steps from `first` on is not finite while the state is."""
+    finite = np.isfinite(mean_field).all(axis=1)
+    if not finite.all():
+        step = first + int(np.argmin(finite))
+        raise FloatingPointError(
+            f"the mean of an observable is not finite at step {step} of {grid.steps} "
+            f"(t={step * grid.dt:g}), where the state is; use a smaller dt or sigma, a state "
+            "nearer to 0, or an observable that is defined there and does not overflow"
+        )
 
 
 def describe(
@@ -295,6 +300,7 @@ def describe(
     """Return the parameters of a run, for the record."""
     return {
         "system": repr(system),
+        "fingerprint": system.fingerprint,
         "noise": repr(noise),
         "initial": repr(initial) if isinstance(initial, InitialLaw) else "array",
         "n": n,

@@ -32,7 +32,13 @@ DTYPES = frozenset(np.dtype(kind).newbyteorder("<").str for kind in "?bBhHiIqQef
 
 
 class CheckpointError(ValueError):
-    """A checkpoint can't be written, read or used; the message names the file and the remedy."""
+    """A checkpoint can't be written, read or used; the message names the file and the remedy.
+
+    Examples
+    --------
+    >>> issubclass(CheckpointError, ValueError)
+    True
+    """
 
 
 class DamagedError(CheckpointError):

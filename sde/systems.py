@@ -62,7 +62,7 @@ class System:
         (q,) float64 array
         """
         state = validation.real_array("theta", theta, ("n", self.dim))
-        return self._mean_field(self.pieces, state)
+        return finite("observables", self._mean_field(self.pieces, state))
 
     def drift(self, theta: ArrayLike) -> NDArray[np.float64]:
         r"""Return the drift :math:`b(\theta^i, \mu^n)` of every particle.
@@ -80,13 +80,23 @@ class System:
         state = validation.real_array("theta", theta, ("n", self.dim))
         out = np.empty_like(state)
         kernels.drifts(self.pieces, state, self._mean_field(self.pieces, state), out)
-        return out
+        return finite("drifts", out)
 
     @staticmethod
     def _mean_field(pieces: Pieces, theta: NDArray[np.float64]) -> NDArray[np.float64]:
         mean_field = np.empty(pieces.n_observables)
         kernels.observables(pieces, theta, mean_field, np.empty((0, 0)))
         return mean_field
+
+
+def finite(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values that were computed from what a user passed; raise if they are not finite."""
+    if not np.isfinite(values).all():
+        raise FloatingPointError(
+            f"need finite {name}, got {values[~np.isfinite(values)][0]}; pass a state or data "
+            "nearer to 0, or check the formulas"
+        )
+    return values
 
 
 Observable = Callable[[Any, Any], None]

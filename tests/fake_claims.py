@@ -32,7 +32,8 @@ def claim(name, *, high=-0.45, recorded="holds", seen=None, panels=1):
             seen.append((name, settings.profile, settings.seed))
         settings.advance(0.0, "simulating")
         settings.advance(0.5, "fitting")
-        return Evidence((slope(high),), (CONTROL,), (figure(name, panels),))
+        figures = (figure(name, panels),) if panels else ()
+        return Evidence((slope(high),), (CONTROL,), figures)
 
     return Claim(name, f"Title of {name}", "Gaps fall | fast.", "E|gap| <= C", recorded, check)
 
@@ -70,3 +71,12 @@ def broken(name):
         raise ArithmeticError("the state is not finite at step 3")
 
     return Claim(name, "Broken", "It breaks.", "1 = 2", "holds", check)
+
+
+def picklable(name):
+    """Return a claim that another process can be handed."""
+    return Claim(name, "Picklable", "Gaps fall.", "E|gap| <= C", "holds", _check_anywhere)
+
+
+def _check_anywhere(settings):
+    return Evidence((slope(-0.45 - settings.seed / 100),), (CONTROL,))

@@ -284,3 +284,13 @@ def gradients(weights, x, y, feature, loss):
         above = (above @ weights[layer]) * slope(arguments[layer - 1])
         out.insert(0, above.T @ below[layer - 1])
     return out
+
+
+# --- statistics -----------------------------------------------------------------------------------
+
+
+def resampled(rows, statistic, resamples, rng):
+    """Return a statistic of the columns of bootstrap resamples, from copies of the rows."""
+    summary = {"mean": np.mean, "median": np.median}[statistic]
+    chosen = rng.integers(len(rows), size=(resamples, len(rows)))
+    return np.array([summary(rows[index], axis=0) for index in chosen])

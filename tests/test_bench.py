@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -15,12 +16,26 @@ from typer.testing import CliRunner
 
 import sde
 from sde.cli import app, load_suite
+from sde.features import FEATURES
+from sde.lanes import WIDTH, for_lanes
+from sde.native import compiled
+from sde.network_blocks import make_evaluations
 
 load_suite()
 
-from sde.benchmarks import cases, checks, compete, costs, measure, report  # noqa: E402  # loaded above
+from sde.benchmarks import (  # noqa: E402  # loaded above
+    cases,
+    checks,
+    compete,
+    costs,
+    instructions,
+    measure,
+    report,
+    roofline,
+)
 from sde.benchmarks.contestants import OURS, Contestant  # noqa: E402
 from sde.benchmarks.measurement import Measurement, Study  # noqa: E402
+from sde.benchmarks.training_work import TrainingWork  # noqa: E402
 from sde.benchmarks.work import DrawWork, NetworkWork, PullWork, Run  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
@@ -228,6 +243,34 @@ def test_peers_compute_the_network(name, package, variant, dtype):
     assert np.isfinite(found).all()
 
 
+def small_training(kind, m=60):
+    return TrainingWork.random(
+        m=m, d=5, n=8192, classes=3, kind=kind, rate=0.01, steps=3, threads=2
+    )
+
+
+@pytest.mark.parametrize("kind", ["I", "II", "III"])
+@pytest.mark.parametrize(
+    ("contestant", "package"), [(cases.TRAINING[0], "numpy"), (cases.TRAINING[1], "torch")]
+)
+def test_contestants_take_the_step_of_training(contestant, package, kind):
+    # a right one fails with probability 12 * 6e-7, were the seed changed
+    pytest.importorskip(package)
+    work = small_training(kind)
+    (prepare,) = contestant.variants().values()
+    work.check(prepare)
+    assert prepare(work).result().shape == (8192, 5)
+
+
+def test_a_training_with_another_gradient_or_noise_is_refused():
+    work = small_training("III")
+    (prepare,) = cases.TRAINING[0].variants().values()
+    with pytest.raises(checks.Disagreement, match="need the drift"):
+        work.check(lambda work: prepare(replace(work, x=1.001 * work.x)))
+    with pytest.raises(checks.Disagreement, match="need draws of the law"):
+        work.check(lambda work: prepare(replace(work, sigma=work.sigma / np.sqrt(2))))
+
+
 def test_numpy_computes_the_pull():
     work = PullWork.random(p=2, n=10_000, steps=3, threads=2)
     _, numpy = cases.CASES["mean-field-ou"].contestants
@@ -281,6 +324,70 @@ def test_the_median_ratio_decides():
     assert comparison.met
     assert not replace(comparison, target=3.1).met
     assert replace(comparison, target=None).met is None
+
+
+def test_the_replay_of_a_loop_takes_no_longer_than_the_loop():
+    (features, *_) = roofline.network_stages(4, 32, "float32")
+    if not features.block.instructions:
+        pytest.skip("no AVX on this processor")
+    counts = features.block.counts
+    vectors = features.lanes / 8  # eight lanes of float32 a vector of AVX2, as many divisions
+    if counts["vdivps"] == vectors:
+        # four products of the argument, two for log2(e), and six of tanh and its slope at least
+        assert sum(n for name, n in counts.items() if re.match(r"vf(n?m)", name)) >= 8 * vectors
+    found = roofline.bound([features], 1, QUICK)
+    assert found.instructions == pytest.approx(
+        32 * len(features.block.instructions) / features.lanes
+    )
+    run, row = roofline.replay(features.block), np.ones(512)
+    both = make_evaluations(FEATURES["tanh"], 4, single=True)[1]
+
+    @compiled()
+    def loop(given, times):
+        for _ in range(times):
+            for_lanes(both, given)
+
+    single = np.ones((7, WIDTH), dtype=np.float32)
+    given, passes = (single[0, :4], single[:4], single[4], single[5], single[6]), 20_000
+    loop(given, 1)
+    calls = {
+        "replay": lambda: run(row, passes),
+        "loop": lambda: loop(given, int(passes * features.lanes / WIDTH)),
+    }
+    timings = measure.alternate(calls, QUICK)
+    assert min(timings["replay"].rounds) < 1.1 * min(timings["loop"].rounds)
+
+
+def test_only_the_largest_block_counts():
+    text = """
+    f:
+        vbroadcastss (%rdi), %ymm0
+    .LBB0_1:
+        vmovups 32(%rax,%rbp,4), %ymm1
+        vfmadd213ps (%rdx), %ymm0, %ymm1  # a comment
+        vmovups %ymm1, 64(%rsp)
+        vmovups %ymm1, (%rax,%rbp,4)
+        addq $32, %rbp
+        jne .LBB0_1
+        vzeroupper
+    """
+    block = instructions.hot_block(text)
+    assert block.counts == {"vmovups": 3, "vfmadd213ps": 1}
+    assert (block.stored, block.loaded) == (32, 64)  # not what is spilled
+
+
+def test_a_target_beyond_the_bound_is_said_to_be(invoke, monkeypatch):
+    limit = roofline.Bound(1e9, 10.0, {"all": 1e9})  # a second for each particle-step
+    monkeypatch.setattr(compete, "bound", lambda *_: limit)
+    hard = replace(cases.CASES["tiny-hard"], stages=list)
+    monkeypatch.setattr(cases, "CASES", {"tiny-hard": hard})
+    assert "beyond" in invoke("tiny-hard").stdout
+
+
+def test_each_case_is_shown_when_it_is_finished(invoke):
+    shown = invoke("tiny*", "two").stdout
+    assert shown.index("peer / ours") < shown.index("tiny-hard: ")
+    assert shown.index("not met") < shown.index("two: ")
 
 
 def test_memory_is_counted_in_states(monkeypatch):

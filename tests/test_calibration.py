@@ -7,21 +7,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fake_claims import CONTROL, broken, claim, slope
+from fake_claims import CONTROL, broken, claim, picklable, slope
 from numpy.testing import assert_allclose
 from rich.console import Console
 from scipy import stats
 from typer.testing import CliRunner
 
 import theory_checks.calibration.run as calibration
+from sde.study import module_files
 from theory_checks.calibration import RecordsError, calibrate
 from theory_checks.calibration.records import FILE_NAME, Item, Record, append, read
-from theory_checks.calibration.sources import digest, module_files
 from theory_checks.calibration.summary import needed, summarize
 from theory_checks.calibration.tables import markdown
 from theory_checks.claim import Claim
 from theory_checks.cli import app
 from theory_checks.mutants import Mutant
+from theory_checks.sources import PACKAGES, digest
 from theory_checks.verdict import Evidence, Quantity
 
 QUIET = Console(file=io.StringIO(), width=200)
@@ -230,7 +231,7 @@ def test_a_digest_follows_the_imports(tmp_path, monkeypatch):
     import tiny_sources.check
     import tiny_sources.other  # noqa: F401
 
-    files = {file.name for file in module_files("tiny_sources.check")}
+    files = {file.name for file in module_files("tiny_sources.check", PACKAGES)}
     assert {"check.py", "law.py", "verdict.py"} <= files
     assert not {"other.py", "json.py"} & files
     before = digest("tiny_sources.check")
@@ -243,7 +244,8 @@ def test_a_digest_follows_the_imports(tmp_path, monkeypatch):
 def test_the_sources_of_a_claim_are_its_own_and_the_simulators():
     import theory_checks.claims
 
-    files = {f"{f.parent.name}/{f.name}" for f in module_files("theory_checks.claims.theorem_4_2")}
+    followed = module_files("theory_checks.claims.theorem_4_2", PACKAGES)
+    files = {f"{f.parent.name}/{f.name}" for f in followed}
     assert {"claims/theorem_4_2.py", "statistics/slopes.py", "sde/kernels.py"} <= files
     assert not {"claims/theorem_4_1.py", "theory_checks/report.py"} & files
     assert theory_checks.claims.CLAIMS["theorem-4.2"].check.__module__.endswith("theorem_4_2")
@@ -294,3 +296,50 @@ def test_usage_errors_give_status_2(command, tmp_path, arguments, message):
     result = command(*arguments)
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_workers_find_the_same(tmp_path):
+    levers = [picklable("a"), picklable("b")]
+    alone = calibrate(levers, [], range(3), tmp_path / "alone", QUIET)
+    found = calibrate(levers, [], range(3), tmp_path / "side by side", QUIET, workers=2)
+    assert [(c.id, c.right, c.coverages) for c in found.claims] == [
+        (c.id, c.right, c.coverages) for c in alone.claims
+    ]
+    assert {record.seconds for record in read(tmp_path / "side by side" / FILE_NAME)}
+
+
+def test_every_claim_gets_a_round_of_seeds_before_any_gets_more():
+    other = replace(PULLED, claims=("third", "levered"))
+    plan = calibration._Plan((levered(), levered("third")), (other,), range(20))
+    items = list(plan.items())
+    dear = {
+        item: Record(*item, "s", "holds", 9.0 if item.claim == "levered" else 1.0) for item in items
+    }
+    order = plan.sort(items, dear)
+    ten = range(10)
+    assert order[:30] == [
+        *(Item("third", "", seed) for seed in ten),
+        *(Item("levered", "", seed) for seed in ten),
+        *(Item("third", "pulled", seed) for seed in ten),
+    ]
+    assert order[-20:] == [Item("levered", "pulled", seed) for seed in range(20)]
+
+
+def test_no_check_is_begun_when_the_time_is_up(tmp_path, monkeypatch):
+    found = calibrate([levered()], [PULLED], range(3), tmp_path, QUIET, minutes=0)
+    assert (found.claims, found.missing, found.met) == ((), 6, False)
+    clock = iter(range(100))
+    monkeypatch.setattr(calibration, "monotonic", lambda: 60.0 * next(clock))
+    found = calibrate([levered()], [PULLED], range(3), tmp_path, QUIET, minutes=3)
+    assert (found.claims[0].seeds, found.missing) == (2, 4)
+    assert "4 checks are missing" in (tmp_path / "calibration.md").read_text(encoding="utf-8")
+    monkeypatch.undo()
+    whole = calibrate([levered()], [PULLED], range(3), tmp_path, QUIET)
+    assert (whole.missing, whole.met) == (0, True)
+    assert calibrate([levered()], [PULLED], range(3), tmp_path, QUIET, minutes=0) == whole
+
+
+def test_the_command_says_what_is_missing(command):
+    result = command("--seeds", "3", "--mutants", "none", "--minutes", "0")
+    assert result.exit_code == 1
+    assert "3 checks are missing: the same command continues." in result.stderr

@@ -19,12 +19,13 @@ def command(name):
 
 
 def test_there_are_snippets():
-    assert len(SNIPPETS) == 5
+    assert len(SNIPPETS) == 7
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
 @pytest.mark.usefixtures("registries")
-def test_snippet_runs(snippet, tmp_path):
+def test_snippet_runs(snippet, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     script = tmp_path / "snippet.py"
     script.write_text(snippet, encoding="utf-8")
     with contextlib.redirect_stdout(io.StringIO()) as printed:

@@ -13,7 +13,8 @@ import pytest
 from fake_claims import claim, false, hostile
 from rich.console import Console
 
-from theory_checks import report
+from theory_checks import appendix, report
+from theory_checks.claims import CLAIMS
 from theory_checks.errata import ERRATA
 from theory_checks.palette import PALETTE
 from theory_checks.results import ClaimResult, ResultsError, load
@@ -220,6 +221,8 @@ def test_what_a_results_file_says_is_escaped_too():
 CALIBRATION = {
     "version": "0.1.0",
     "profile": "quick",
+    "date": "2026-01-31",
+    "command": "theory-checks calibrate --seeds 100",
     "claims": [
         {
             "id": "lemma-C.2",
@@ -246,7 +249,8 @@ CALIBRATION = {
 }
 
 
-def test_a_calibration_beside_the_results_is_the_appendix(tmp_path):
+def test_a_calibration_beside_the_results_is_the_appendix(tmp_path, monkeypatch):
+    monkeypatch.setattr(appendix, "RECORDED", tmp_path / "nothing")
     assert "calibration" not in written(tmp_path, claim("lemma-C.2"))
     (tmp_path / "calibration.json").write_text(json.dumps(CALIBRATION))
     page = Page(report.write(tmp_path).read_text())
@@ -256,6 +260,12 @@ def test_a_calibration_beside_the_results_is_the_appendix(tmp_path):
         "rate n−0.4 <script>99 of 100Theorem 4.2: 99 of 100; Lemma C.2: 7 of 100✓ met",
     ):
         assert part in words
+
+
+def test_the_recorded_calibration_is_the_appendix_of_other_reports(tmp_path):
+    recorded = json.loads((appendix.RECORDED / "calibration.json").read_text(encoding="utf-8"))
+    assert {each["id"] for each in recorded["claims"]} == set(CLAIMS)
+    assert recorded["command"] in written(tmp_path, claim("lemma-C.2"))
 
 
 def test_a_broken_calibration_is_refused(tmp_path):

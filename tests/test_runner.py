@@ -38,7 +38,8 @@ def test_a_run_writes_results_in_the_agreed_layout(tmp_path):
 def test_a_run_leaves_its_files_and_nothing_else(tmp_path):
     run([claim("a-1")], "quick", 0, tmp_path, console())
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["a-1.png", "a-1.svg", "report.html", "results.json"]
+    left = ["a-1.png", "a-1.svg", "report.html", "results.json", "study.lock", "study.sqlite"]
+    assert names == left
 
 
 def test_checks_are_given_the_profile_and_the_seed(tmp_path):
@@ -75,7 +76,7 @@ def test_figures_of_two_claims_may_not_overwrite_each_other(tmp_path):
 def test_results_of_an_earlier_run_do_not_survive_a_failure(tmp_path):
     run([claim("a-1")], "quick", 0, tmp_path, console())
     with pytest.raises(ClaimError):
-        run([broken("b-2")], "quick", 1, tmp_path, console())
+        run([broken("b-2")], "quick", 1, tmp_path, console(), resume=True)
     assert load(tmp_path).claims == ()
 
 
@@ -187,16 +188,16 @@ def test_a_claim_and_settings_refuse_unknown_names():
 
 def test_a_run_of_some_claims_keeps_the_results_of_the_others(tmp_path):
     run([claim("a-1"), claim("b-2")], "quick", 5, tmp_path, console())
-    found = run([claim("b-2", high=0.0)], "quick", 5, tmp_path, console())
-    assert [(c.id, c.verdict) for c in found.claims] == [("b-2", "inconclusive")]
+    found = run([claim("c-3", high=0.0)], "quick", 5, tmp_path, console(), resume=True)
+    assert [(c.id, c.verdict) for c in found.claims] == [("c-3", "inconclusive")]
     kept = [(c.id, c.verdict) for c in load(tmp_path).claims]
-    assert kept == [("a-1", "holds"), ("b-2", "inconclusive")]
+    assert kept == [("a-1", "holds"), ("b-2", "holds"), ("c-3", "inconclusive")]
 
 
 @pytest.mark.parametrize(("profile", "seed"), [("quick", 6), ("standard", 5)])
 def test_a_run_of_another_kind_says_that_it_replaces_results(tmp_path, profile, seed):
     run([claim("a-1")], "quick", 5, tmp_path, console())
     said = console()
-    run([claim("b-2")], profile, seed, tmp_path, said)
+    run([claim("b-2")], profile, seed, tmp_path, said, resume=True)
     assert "Replacing the results of the quick profile, seed 5" in said.file.getvalue()
     assert [c.id for c in load(tmp_path).claims] == ["b-2"]

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from oracles import resampled
 from scipy import stats
 
 from theory_checks.statistics import (
@@ -28,6 +29,7 @@ from theory_checks.statistics import (
     tail_constant,
     tail_index,
 )
+from theory_checks.statistics.replicates import resample
 
 REPEATS = 400
 
@@ -357,3 +359,20 @@ GOOD = np.ones((8, 3))
 def test_the_order_refuses_bad_input(values, errors, options, error, message):
     with pytest.raises(error, match=message):
         convergence_order(values, errors, **options)
+
+
+@pytest.mark.parametrize("statistic", ["mean", "median"])
+@pytest.mark.parametrize("count", [8, 9, 100, 2001])
+@pytest.mark.parametrize("paired", [True, False])
+def test_resamples_are_those_of_copied_rows(statistic, count, paired):
+    rows = np.random.default_rng(1).pareto(1.5, size=(count, 3))
+    rows[: count // 3] = rows[-1]  # ties
+    samples = [rows[:, k] for k in range(3)]
+    found = resample(samples, paired, statistic, 120, np.random.default_rng(2))
+    rng = np.random.default_rng(2)
+    if paired:
+        expected = resampled(rows, statistic, 120, rng)
+    else:
+        columns = [resampled(column[:, None], statistic, 120, rng) for column in samples]
+        expected = np.concatenate(columns, axis=1)
+    assert_allclose(found, expected, rtol=1e-13)

@@ -94,7 +94,7 @@ def test_divergence_names_the_step_and_keeps_the_last_good_checkpoint(tmp_path):
     with pytest.raises(
         sde.TrainingDivergedError, match=r"at step 2[3-9]: .*checkpoint is"
     ) as caught:
-        sde.train(X, Y, **options, checkpoint=tmp_path, checkpoint_every=0)
+        sde.train(X, Y, **options, checkpoint=tmp_path, every_seconds=0)
     assert 23 <= caught.value.step < 30
     last = Checkpoints(tmp_path).latest()
     assert 23 <= last.step <= caught.value.step
@@ -129,7 +129,7 @@ def test_a_training_that_is_interrupted_goes_on_to_equal_bits(options, tmp_path)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sde.train(X, Y, **options, checkpoint=tmp_path, checkpoint_every=0, callbacks=[interrupt])
+        sde.train(X, Y, **options, checkpoint=tmp_path, every_seconds=0, callbacks=[interrupt])
     steps = []
     resumed = sde.train(
         X, Y, **options, checkpoint=tmp_path,
@@ -188,7 +188,7 @@ x = rng.normal(size=(40, 3))
 fit = sde.train(
     x, (x[:, 0] > 0).astype(int), width=30, noise=sde.StableNoise(1.6, "II", 0.05),
     learning_rate=0.1, evaluate_every=5, max_steps=3000, checkpoint=sys.argv[1],
-    checkpoint_every=0,
+    every_seconds=0,
 )
 """
 
@@ -237,9 +237,15 @@ def test_a_training_that_is_killed_goes_on_to_equal_bits(tmp_path):
         ({"test": X}, TypeError, r"need test=\(x, y\)"),
         ({"test": (X[:, :2], Y)}, ValueError, "need test x of shape"),
         ({"dtype": "float16"}, ValueError, "unknown dtype"),
-        ({"checkpoint_every": -1}, ValueError, "need checkpoint_every >= 0"),
+        ({"every_seconds": -1}, ValueError, "need every_seconds >= 0"),
     ],
-    ids=str,
+    ids=lambda value: (
+        value
+        if isinstance(value, str)
+        else next(iter(value), None)
+        if isinstance(value, dict)
+        else value.__name__
+    ),
 )
 def test_what_makes_no_sense_is_refused_before_any_work(change, error, message):
     with pytest.raises(error, match=message):

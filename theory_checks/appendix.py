@@ -1,4 +1,9 @@
-"""The appendix of a report: what a calibration found, from the `calibration.json` beside it."""
+"""
+The appendix of a report: what a calibration found.
+
+It is read from the `calibration.json` beside the results, or else from the one that comes with the
+package, in the folder `recorded`.
+"""
 
 import json
 from collections.abc import Mapping
@@ -8,9 +13,11 @@ from typing import Any
 
 from theory_checks.results import ResultsError
 
-__all__ = ["FILE_NAME", "Calibration", "ClaimRow", "MutantRow", "load_calibration"]
+__all__ = ["FILE_NAME", "RECORDED", "Calibration", "ClaimRow", "MutantRow", "load_calibration"]
 
 FILE_NAME = "calibration.json"
+#: The calibration that comes with the package.
+RECORDED = Path(__file__).parent / "recorded"
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,8 @@ class Calibration:
     ----------
     version, profile : str
         Those of its checks.
+    date, command : str
+        When its tables were written, and how to repeat it.
     claims : tuple of ClaimRow
         One for each claim.
     mutants : tuple of MutantRow
@@ -84,13 +93,15 @@ class Calibration:
 
     version: str
     profile: str
+    date: str
+    command: str
     claims: tuple[ClaimRow, ...]
     mutants: tuple[MutantRow, ...]
 
 
 def load_calibration(folder: str | Path) -> Calibration | None:
     """
-    Read `calibration.json` from a folder, if there is one.
+    Read `calibration.json` from a folder, or the recorded one; None if there is neither.
 
     Raises
     ------
@@ -99,17 +110,19 @@ def load_calibration(folder: str | Path) -> Calibration | None:
 
     Examples
     --------
-    >>> load_calibration("no-such-folder") is None
-    True
+    >>> load_calibration("no-such-folder").profile
+    'quick'
     """
-    path = Path(folder) / FILE_NAME
-    if not path.exists():
+    paths = [Path(each) / FILE_NAME for each in (folder, RECORDED)]
+    path = next((each for each in paths if each.exists()), None)
+    if path is None:
         return None
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         claims = tuple(_claim(each) for each in data["claims"])
         mutants = tuple(_mutant(each) for each in data["mutants"])
-        return Calibration(data["version"], data["profile"], claims, mutants)
+        found = (data["date"], data["command"], claims, mutants)
+        return Calibration(data["version"], data["profile"], *found)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ResultsError(
             f"need the tables of a calibration in {path}, got {type(error).__name__}: {error}; "

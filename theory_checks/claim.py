@@ -1,15 +1,18 @@
 """What a claim is, and how one is found by its name."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
 from theory_checks.validation import nearest, one_of, whole
 from theory_checks.verdict import Evidence, Verdict
 
-__all__ = ["Claim", "Profile", "Settings", "find_claims"]
+__all__ = ["Claim", "Parts", "Profile", "Settings", "find_claims"]
 
 Profile = Literal["quick", "standard", "deep"]
+#: Pieces of a check that do not depend on each other, by what each does, in words. A piece returns
+#: what `sde.study.pack` packs: numbers, arrays, tuples, dataclasses.
+Parts = Mapping[str, Callable[[], Any]]
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Settings:
         Seed of every simulation and bootstrap, from 0 to 2**64 - 1.
     advance : callable
         ``advance(fraction, what)`` reports the fraction done, in [0, 1], and what is being done.
+    finished : mapping
+        What parts of the check have found already, by their names.
 
     Examples
     --------
@@ -35,6 +40,7 @@ class Settings:
     profile: Profile
     seed: int
     advance: Callable[[float, str], None]
+    finished: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the profile and the seed."""
@@ -55,6 +61,25 @@ class Settings:
         """
         return (self.seed + k) % 2**64
 
+    def compute(self, parts: Parts) -> dict[str, Any]:
+        """
+        Return what each part of the check finds, computing those that are not finished already.
+
+        Examples
+        --------
+        >>> settings = Settings("quick", 7, lambda fraction, what: None, {"means": 0.5})
+        >>> settings.compute({"means": lambda: 0.25, "medians": lambda: 0.75})
+        {'means': 0.5, 'medians': 0.75}
+        """
+        found = {}
+        for k, (name, part) in enumerate(parts.items()):
+            if name in self.finished:
+                found[name] = self.finished[name]
+                continue
+            self.advance(k / len(parts), name)
+            found[name] = part()
+        return found
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -74,11 +99,14 @@ class Claim:
     recorded : Verdict
         The verdict that careful checks have found; a run reports when it finds another.
     check : callable
-        Simulates and measures, and returns the evidence.
+        ``check(settings)`` simulates and measures, and returns the evidence.
     setting : str
         What is simulated: system, noise, times, numbers.
     method : str
         Why these quantities, in paragraphs of plain text; indented lines are formulas.
+    parts : callable, optional
+        ``parts(settings)`` names the pieces that `check` has computed by ``settings.compute``. A
+        run keeps what each finds, and gives them to workers; without, the check is one piece.
 
     Examples
     --------
@@ -95,6 +123,7 @@ class Claim:
     check: Callable[[Settings], Evidence]
     setting: str = ""
     method: str = ""
+    parts: Callable[[Settings], Parts] | None = None
 
     def __post_init__(self) -> None:
         """Check the recorded verdict."""

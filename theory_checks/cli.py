@@ -1,10 +1,15 @@
 """The command line `theory-checks`."""
 
+import math
 import os
+import shlex
+import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -89,32 +94,97 @@ def run(
     ] = Profile.quick,
     out: Annotated[
         Path,
-        typer.Option(help="Folder for results.json, report.html and the figures; made if missing."),
+        typer.Option(
+            help="Folder for results.json, report.html, the figures and what is finished; made if "
+            "missing."
+        ),
     ] = Path("results"),
     seed: Annotated[
         int, typer.Option(help="Seed of all simulations: the same seed gives the same results.")
     ] = 0,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on with a run that was stopped: only what is missing is computed."
+        ),
+    ] = False,
+    workers: Annotated[
+        int,
+        typer.Option(min=1, metavar="N", help="Processes that share the work and the cores."),
+    ] = 1,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Compute on the dask.distributed cluster whose scheduler is at this address, such "
+            "as tcp://127.0.0.1:8786; needs the extra 'cluster'.",
+        ),
+    ] = None,
 ) -> None:
     """
     Check claims on simulations, and write results, figures and a report.
 
-    The exit status is 0 when every verdict is the one on record, 1 when some differ, are
-    inconclusive or could not be reached, and 2 when the command is not valid.
+    Finished work is kept in the folder at once: after Ctrl-C, a crash or a
+    power cut, --resume goes on. Interruptions and workers change no result.
+
+    The exit status is 0 when every verdict is the one on record, 1 when some
+    differ, are inconclusive or could not be reached, 2 when the command is not
+    valid, and 130 after Ctrl-C.
     """
-    chosen = _find(claims or [])
+    if dask is not None and workers != 1:
+        raise typer.BadParameter("need one of --workers and --dask, got both")
+    with _stopping(out):
+        chosen = _find(claims or [])
+        options: _Options = {"resume": resume, "workers": workers, "scheduler": dask}
+        report = _run(chosen, profile, _checked_seed(seed), out, options)
+    _conclude(report, out)
+
+
+class _Options(TypedDict):
+    """How a run is computed."""
+
+    resume: bool
+    workers: int
+    scheduler: str | None
+
+
+def _run(
+    claims: "list[Claim]", profile: Profile, seed: int, out: Path, options: _Options
+) -> "Report":
+    """Run the checks; errors end the command with the status that its help names."""
+    from sde.study import DiskError, StoreError, WorkerError, cores
     from theory_checks.runner import ClaimError, FolderError
     from theory_checks.runner import run as run_claims
 
+    if options["workers"] > cores():
+        message = f"need at most {cores()}, the cores there are, got {options['workers']}"
+        raise typer.BadParameter(message, param_hint="--workers")
     try:
-        report = run_claims(chosen, profile.value, _checked_seed(seed), out)
+        return run_claims(claims, profile.value, seed, out, **options)
     except FolderError as error:
+        raise typer.BadParameter(str(error), param_hint="--out") from error
+    except (DiskError, WorkerError) as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1) from error
+    except StoreError as error:
         raise typer.BadParameter(str(error), param_hint="--out") from error
     except ClaimError as error:
         traceback.print_exception(error.__cause__)
         typer.echo(f"Error: {error}", err=True)
-        typer.echo(f"The results of the claims before it are in {out / 'results.json'}.", err=True)
+        typer.echo(f"What is finished is kept in {out}; --resume goes on with the rest.", err=True)
         raise typer.Exit(1) from error
-    _conclude(report, out)
+
+
+@contextmanager
+def _stopping(out: Path) -> Iterator[None]:
+    """On Ctrl-C, say how to go on, and exit with the status of an interrupted program."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        arguments = [each for each in sys.argv[1:] if each != "--resume"]
+        command = shlex.join(["theory-checks", *arguments, "--resume"])
+        typer.echo(f"\nStopped. What is finished is kept in {out}. Go on with:\n  {command}")
+        raise typer.Exit(130) from error
 
 
 @app.command()
@@ -133,6 +203,13 @@ def calibrate(
         typer.Option(help="Folder for the records and tables; a calibration is continued there."),
     ] = Path("calibration"),
     first_seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Checks that run side by side, each in its own process.")
+    ] = 1,
+    minutes: Annotated[
+        float,
+        typer.Option(min=0, help="Begin no check after so many minutes; 0 only writes the tables."),
+    ] = math.inf,
 ) -> None:
     """
     Check claims for many seeds, as they are and with deliberate mistakes, in the quick profile.
@@ -154,10 +231,14 @@ def calibrate(
         raise typer.BadParameter(str(error), param_hint="--mutants") from error
     first, _ = _checked_seed(first_seed), _checked_seed(first_seed + seeds - 1)
     try:
-        found = run_calibration(chosen, altered, range(first, first + seeds), out)
+        found = run_calibration(
+            chosen, altered, range(first, first + seeds), out, workers=workers, minutes=minutes
+        )
     except (FolderError, RecordsError) as error:
         raise typer.BadParameter(str(error), param_hint="--out") from error
     typer.echo(f"Tables: {out / 'calibration.md'}")
+    if found.missing:
+        typer.echo(f"{found.missing} checks are missing: the same command continues.", err=True)
     if not found.met:
         raise typer.Exit(1)
     typer.echo("Every target is met.")

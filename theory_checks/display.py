@@ -43,7 +43,7 @@ class Display(AbstractContextManager["Display"]):
     def __init__(self, console: Console) -> None:
         self.console = console
         self._what = ""
-        self._started = 0.0
+        self._started: dict[str, float] = {}
 
     def __exit__(
         self,
@@ -55,7 +55,7 @@ class Display(AbstractContextManager["Display"]):
 
     def start(self, claim: str) -> None:
         """Show that the check of a claim starts."""
-        self._what, self._started = "", perf_counter()
+        self._what, self._started[claim] = "", perf_counter()
         self._line(f"{claim}: started")
 
     def advance(self, claim: str, fraction: float, what: str) -> None:
@@ -66,7 +66,7 @@ class Display(AbstractContextManager["Display"]):
 
     def finish(self, claim: str, verdict: Verdict) -> None:
         """Show the verdict on a claim."""
-        self._line(f"{claim}: {verdict} ({perf_counter() - self._started:.1f} s)")
+        self._line(f"{claim}: {verdict} ({perf_counter() - self._started[claim]:.1f} s)")
 
     def _line(self, text: str) -> None:
         """Print one line, as it is."""

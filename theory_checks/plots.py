@@ -1,5 +1,6 @@
 """Draw the figures: the only module that imports matplotlib."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogFormatterSciNotation
 from numpy.typing import ArrayLike, NDArray
 
 from theory_checks.figures import Emphasis, Figure, Panel, Series, Style
@@ -61,6 +63,7 @@ LEGEND_LINE_INCHES = 0.21
 AXIS_INCHES = 3.4  # width of the axes within a panel, less their margins
 CHARACTER_INCHES = 0.1  # of a tick label, with the space to the next
 MAX_COLUMNS = 3
+RAISED = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def render(figure: Figure, folder: str | Path) -> list[str]:
@@ -85,14 +88,15 @@ def render(figure: Figure, folder: str | Path) -> list[str]:
     ...     render(Figure("example", "The error falls.", (panel,)), folder)
     ['example.png', 'example.svg']
     """
-    drawings = [(f"{figure.name}.png", figure), (f"{figure.name}.svg", figure)]
+    both = (f"{figure.name}.png", f"{figure.name}.svg")
+    drawings: list[tuple[tuple[str, ...], Figure]] = [(both, figure)]
     if len(figure.panels) > 1:
         panels = [Figure(figure.name, figure.caption, (panel,)) for panel in figure.panels]
-        drawings += [(f"{figure.name}.panel-{k}.svg", each) for k, each in enumerate(panels, 1)]
+        drawings += [((f"{figure.name}.panel-{k}.svg",), p) for k, p in enumerate(panels, 1)]
     with look():
-        for name, drawn in drawings:
-            _save(drawn, Path(folder) / name)
-    return [name for name, _ in drawings]
+        for names, drawn in drawings:
+            _save(drawn, [Path(folder) / name for name in names])
+    return [name for names, _ in drawings for name in names]
 
 
 @contextmanager
@@ -112,15 +116,17 @@ def look() -> Iterator[None]:
         yield
 
 
-def _save(figure: Figure, path: Path) -> None:
-    """Write one file, with a title and the figure's content in words."""
+def _save(figure: Figure, paths: list[Path]) -> None:
+    """Write one drawing to files, with a title and the figure's content in words."""
     about: dict[str, Any] = {
         "Title": " · ".join(panel.title for panel in figure.panels),
         "Description": " ".join(panel.description for panel in figure.panels),
     }
-    if path.suffix == ".svg":
-        about["Date"] = None
-    _draw(figure).savefig(path, dpi=150, metadata=about)
+    canvas = _draw(figure)
+    for path in paths:
+        date = {"Date": None} if path.suffix == ".svg" else {}
+        canvas.savefig(path, dpi=150, metadata=about | date)
+        canvas.set_layout_engine("none")  # it stays as the first file has it
 
 
 def _draw(figure: Figure) -> Canvas:
@@ -160,6 +166,10 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
     axes.set_ylabel(panel.y_label)
     axes.set_xscale(panel.x_scale)
     axes.set_yscale(panel.y_scale)
+    for axis, scale in ((axes.xaxis, panel.x_scale), (axes.yaxis, panel.y_scale)):
+        if scale == "log":
+            axis.set_major_formatter(_Powers())
+            axis.set_minor_formatter(_Powers())
     bottom = _least_positive(panel) / 2 if panel.y_scale == "log" else -np.inf
     # Ranks count each style apart, so that the first fit has the colour of the first points.
     ranks = Counter[tuple[Emphasis, Style]]()
@@ -172,6 +182,17 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
     shown = [(handle, s.label) for handle, s in zip(handles, panel.series, strict=True) if s.label]
     if shown:
         axes.legend(*zip(*shown, strict=True), loc="upper left", bbox_to_anchor=(-0.02, -0.17))
+
+
+class _Powers(LogFormatterSciNotation):
+    """Powers of ten in plain characters: matplotlib's formulas take most of the time to draw."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        found = re.search(r"(?:(\d+) *\\times *)?10\^\{(.*?)\}", super().__call__(x, pos))
+        if found is None:
+            return ""
+        times = f"{found[1]} × " if found[1] else ""
+        return f"{times}10{found[2].translate(RAISED)}"
 
 
 def _tick_at_points(axes: Axes, panel: Panel) -> None:

@@ -1,6 +1,7 @@
 """What a run found, and its file `results.json`."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ class ClaimResult:
     captions : dict
         Caption of each figure, by the stem of its file names.
     seconds : float
-        How long the check took.
+        How long the items of the check took, added up.
     setting, method : str
         Those of the claim.
     date : str
@@ -146,7 +147,7 @@ class Report:
 
 def save(report: Report, folder: Path) -> None:
     """
-    Write `results.json` into the folder, whole or not at all.
+    Write `results.json` into the folder, whole or not at all, even if the power is cut.
 
     Examples
     --------
@@ -163,6 +164,8 @@ def save(report: Report, folder: Path) -> None:
         temporary = Path(file.name)
         try:
             file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         except BaseException:
             temporary.unlink()
             raise

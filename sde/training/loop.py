@@ -103,7 +103,7 @@ class Training:
         every: float,
     ) -> Fit:
         """Train until a rule or a callback says so."""
-        every = validation.real("checkpoint_every", every, least=0.0)
+        every = validation.real("every_seconds", every, least=0.0)
         checkpoints = None if folder is None else Checkpoints(folder)
         with contextlib.ExitStack() as stack:
             if checkpoints is not None:

@@ -55,7 +55,7 @@ def train(
     callbacks: Sequence[Callback] = (),
     progress: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
-    checkpoint_every: float = 60.0,
+    every_seconds: float = 60.0,
 ) -> Fit:
     r"""Train a network by gradient descent with stable noise (recursion (2) of the paper).
 
@@ -109,7 +109,7 @@ def train(
     checkpoint : path, optional
         Folder of checkpoints. If it holds one of this same training, that one is gone on from, to
         equal bits.
-    checkpoint_every : float
+    every_seconds : float
         Seconds between checkpoints.
 
     Returns
@@ -188,7 +188,7 @@ def train(
     }
     training = Training(engine, data, held_out, rate, batches, rules, found, parameters)
     with _bar(progress, rules) as show:
-        return training.run([show, *callbacks], checkpoint, checkpoint_every)
+        return training.run([show, *callbacks], checkpoint, every_seconds)
 
 
 def _noise(noise: object) -> StableNoise:

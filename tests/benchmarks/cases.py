@@ -10,6 +10,8 @@ from .costs import call_cost, compile_cost, memory_cost
 from .growth import growth
 from .measurement import Study
 from .rates import multiply_add_share
+from .roofline import Stage, network_stages, vector_stages
+from .training_work import TrainingWork
 from .work import DrawWork, NetworkWork, PullWork, Work
 
 __all__ = ["CASES", "Case", "Entry", "find"]
@@ -33,6 +35,8 @@ class Case:
         Number of threads where it is not the command's.
     least_threads : int
         Threads without which the case means nothing.
+    stages : callable, optional
+        Makes the loops whose instructions bound our time from below.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Case:
     targets: Mapping[str, float] = field(default_factory=dict)
     threads: int | None = None
     least_threads: int = 1
+    stages: Callable[[], Sequence[Stage]] | None = None
 
 
 Entry = Case | Study
@@ -60,6 +65,11 @@ DGEMM = (
     peer("NumPy dgemm", BLAS, "peers_numpy", "products"),
     peer("PyTorch dgemm", ("torch",), "peers_torch", "products"),
 )
+TRAINING = (
+    peer(OURS, (), "peers_ours", "training"),
+    peer("PyTorch", ("torch", "scipy"), "peers_torch", "training"),
+)
+SGEMM = peer("NumPy sgemm", BLAS, "peers_numpy", "training_products")
 
 
 def _draws() -> Case:
@@ -81,6 +91,7 @@ def _vectors(kind: str, alpha: float) -> Case:
         (SAMPLE, SCIPY),
         {"scipy": 25},
         threads=1,
+        stages=None if kind == "II" else lambda: vector_stages(kind, 8),
     )
 
 
@@ -95,6 +106,7 @@ def _network(
     dtype: str = "float64",
     contestants: Sequence[Contestant] = NETWORK,
     least_threads: int = 1,
+    bounded: bool = False,
 ) -> Case:
     return Case(
         name,
@@ -105,7 +117,12 @@ def _network(
         contestants,
         targets,
         least_threads=least_threads,
+        stages=(lambda: network_stages(p, m, dtype)) if bounded else None,
     )
+
+
+def _step(name: str, targets: Mapping[str, float], dtype: str) -> Case:
+    return _network(name, targets, p=4, m=32, n=65_536, steps=64, dtype=dtype, bounded=True)
 
 
 def _matrix(p: int, m: int, n: int, steps: int) -> Case:
@@ -141,18 +158,44 @@ def _threads() -> Case:
     )
 
 
+def _training_ecg(kind: str, target: float) -> Case:
+    return Case(
+        f"training-ecg5000-{kind}",
+        f"a step of training as on ECG5000, n = 10,000, Type {kind}, float32",
+        lambda threads: TrainingWork.random(
+            m=500, d=140, n=10_000, classes=2, kind=kind, rate=1e-4, steps=20, threads=threads
+        ),
+        TRAINING,
+        {"PyTorch": target},
+    )
+
+
+def _training_mnist() -> Case:
+    return Case(
+        "training-mnist",
+        "a step of training as on MNIST, n = 5,000, batch 5,000, Type I, float32",
+        lambda threads: TrainingWork.random(
+            m=5000, d=784, n=5000, classes=10, kind="I", rate=1e-4, steps=8, threads=threads
+        ),
+        (*TRAINING, SGEMM),
+        {"PyTorch": 1.0, "NumPy sgemm": 0.75},
+    )
+
+
 def _registry() -> dict[str, Entry]:
     entries: list[Entry] = [
         _draws(),
         *(_vectors(kind, a) for kind in ("I", "II", "III") for a in (1.2, 1.5, 1.75, 1.9)),
-        _network("step", {"JAX": 6, "PyTorch": 8, "NumPy": 10}, p=4, m=32, n=65_536, steps=64),
-        _network("step-float32", {"JAX": 4}, p=4, m=32, n=65_536, steps=64, dtype="float32"),
+        _step("step", {"JAX": 6, "PyTorch": 8, "NumPy": 10}, "float64"),
+        _step("step-float32", {"JAX": 4}, "float32"),
         _network("step-p1-m1", {"JAX": 4}, p=1, m=1, n=65_536, steps=64),
         _network("step-p16-m128", {"JAX": 4}, p=16, m=128, n=65_536, steps=12),
         _matrix(140, 500, 10_000, 12),
         _matrix(784, 1000, 4096, 8),
         _pull(),
         _threads(),
+        *(_training_ecg(kind, ratio) for kind, ratio in (("I", 1.1), ("II", 4.5), ("III", 2))),
+        _training_mnist(),
         Study("multiply-add", "share of the machine's multiply-add rate", multiply_add_share),
         Study("growth", "growth of time in n, m, p and steps", growth),
         Study("memory", "peak memory, n = 10,000,000, p = 4, 10 steps", memory_cost),

@@ -13,7 +13,7 @@ from .cases import Case, Entry, find
 from .compete import CaseResult, compete
 from .machine import BusyError
 from .measure import Settings
-from .report import Report, StudyResult, list_table, tables
+from .report import Report, StudyResult, list_table, result_table
 
 __all__ = ["BusyError", "Settings", "find", "list_table", "run", "write"]
 
@@ -22,7 +22,7 @@ QUIET = 0.3
 
 
 def run(entries: Sequence[Entry], settings: Settings, version: str, console: Console) -> Report:
-    """Measure the chosen cases and show the tables.
+    """Measure the chosen cases and show the table of each when it is finished.
 
     Raises
     ------
@@ -31,11 +31,10 @@ def run(entries: Sequence[Entry], settings: Settings, version: str, console: Con
     """
     load = machine.load_share()
     with machine.held_to_cores(settings.threads):
-        results = tuple(_measure(entry, settings, console) for entry in entries)
+        results = tuple(_shown(entry, settings, console) for entry in entries)
         description = machine.describe() | {"load_before": load}
     command = shlex.join(["sde", *sys.argv[1:]])
     report = Report(version, command, description, settings, results)
-    console.print(tables(report))
     if load > QUIET:
         console.print(
             f"The machine was busy (load {load:.2f} a core before the first case): the ratios are "
@@ -43,6 +42,12 @@ def run(entries: Sequence[Entry], settings: Settings, version: str, console: Con
             style="yellow",
         )
     return report
+
+
+def _shown(entry: Entry, settings: Settings, console: Console) -> CaseResult | StudyResult:
+    result = _measure(entry, settings, console)
+    console.print(result_table(result))
+    return result
 
 
 def _measure(entry: Entry, settings: Settings, console: Console) -> CaseResult | StudyResult:

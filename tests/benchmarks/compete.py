@@ -7,6 +7,7 @@ from .cases import Case
 from .checks import Disagreement
 from .contestants import OURS, REMEDY, Contestant
 from .measure import Settings, Spread, Timing, alternate, best_seconds, ratios
+from .roofline import Bound, bound
 from .work import Run, Work
 
 __all__ = ["CaseResult", "Comparison", "Entrant", "compete"]
@@ -59,6 +60,16 @@ class CaseResult:
     comparisons: tuple[Comparison, ...]
     absent: Mapping[str, str]  # contestants that did not take part, and why
     targets: Mapping[str, float]
+    bound: Bound | None = None  # of our time, by the instructions; None if it is not known
+
+    def reachable(self, comparison: Comparison) -> float | None:
+        """Return the ratio to a peer that our code would have at the bound of its instructions."""
+        if self.bound is None:
+            return None
+        seconds = Spread.of(
+            [t for e in self.entrants if e.name == comparison.peer for t in e.timing.rounds]
+        ).median
+        return 1e9 * seconds / self.units / self.bound.nanoseconds
 
     @property
     def met(self) -> bool:
@@ -100,7 +111,21 @@ def compete(case: Case, settings: Settings, say: Callable[[str], None]) -> CaseR
         _compare(timings, case.targets),
         absent,
         case.targets,
+        _bound(case, threads, settings, say),
     )
+
+
+def _bound(
+    case: Case, threads: int, settings: Settings, say: Callable[[str], None]
+) -> Bound | None:
+    """Measure what our instructions take at least, where the processor's are known."""
+    if case.stages is None:
+        return None
+    say("replaying the instructions")
+    try:
+        return bound(case.stages(), threads, settings)
+    except RuntimeError:
+        return None
 
 
 @dataclass(frozen=True)

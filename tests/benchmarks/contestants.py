@@ -53,4 +53,4 @@ def peer(name: str, requires: tuple[str, ...], module: str, function: str) -> Co
         made: Any = getattr(importlib.import_module(f".{module}", __package__), function)()
         return dict(made)
 
-    return Contestant(name, requires, variants, simulates=function != "products")
+    return Contestant(name, requires, variants, simulates=not function.endswith("products"))

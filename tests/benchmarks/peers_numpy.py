@@ -13,9 +13,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .training_work import TrainingWork
 from .work import DrawWork, NetworkWork, PullWork, Run
 
-__all__ = ["half_pi", "network", "products", "pull", "sample"]
+__all__ = ["half_pi", "network", "products", "pull", "sample", "training_products"]
 
 #: Numbers in an array of the variants that work piece by piece: three such arrays of doubles
 #: take 96 KB, a part of any second-level cache.
@@ -274,6 +275,25 @@ def products() -> dict[str, Any]:
                     np.matmul(theta, transposed, out=h)
                     np.matmul(h, x, out=change)
             return change
+
+        return Run(call)
+
+    return {"NumPy": prepare}
+
+
+def training_products() -> dict[str, Any]:
+    """Multiply only: the two large products of a step of training."""
+
+    def prepare(work: TrainingWork) -> Run:
+        features = np.empty((len(work.x), len(work.hidden)), np.float32)
+        gradient = np.empty_like(work.hidden)
+
+        def call() -> Any:
+            with _blas_threads(work.threads):
+                for _ in range(work.steps):
+                    np.matmul(work.x, work.hidden.T, out=features)
+                    np.matmul(features.T, work.x, out=gradient)
+            return gradient
 
         return Run(call)
 

@@ -6,9 +6,10 @@ import numba
 
 import sde
 
+from .training_work import TrainingWork
 from .work import DrawWork, NetworkWork, PullWork, Run
 
-__all__ = ["network", "one_thread", "pull", "sample"]
+__all__ = ["network", "one_thread", "pull", "sample", "training"]
 
 
 def sample() -> dict[str, Any]:
@@ -78,3 +79,27 @@ def _simulate(system: sde.System, work: NetworkWork | PullWork, threads: int) ->
         ).theta
 
     return Run(call)
+
+
+def training() -> dict[str, Any]:
+    """Train with `train`, which also evaluates the network before and after."""
+
+    def prepare(work: TrainingWork) -> Run:
+        noise = sde.StableNoise(work.alpha, work.kind, work.sigma)
+
+        def call() -> Any:
+            numba.set_num_threads(work.threads)
+            return sde.train(
+                work.x,
+                work.y,
+                width=len(work.hidden),
+                noise=noise,
+                learning_rate=work.rate,
+                initial=[work.hidden, work.readout],
+                max_steps=work.steps,
+                evaluate_every=work.steps,
+            ).network.weights[0]
+
+        return Run(call)
+
+    return {"train": prepare}

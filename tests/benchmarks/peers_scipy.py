@@ -7,15 +7,16 @@ from scipy.stats import levy_stable
 
 from .work import DrawWork, Run
 
-__all__ = ["sample"]
+__all__ = ["sample", "sampler"]
 
 
 def sample() -> dict[str, Any]:
     """Draw numbers, or vectors of the three types."""
-    return {"levy_stable.rvs": lambda work: Run(_sampler(work))}
+    return {"levy_stable.rvs": lambda work: Run(sampler(work))}
 
 
-def _sampler(work: DrawWork) -> Any:
+def sampler(work: DrawWork) -> Any:
+    """Return a function that draws the vectors of a work."""
     alpha, n, dim = work.alpha, work.n, work.dim
     rng = np.random.Generator(np.random.SFC64(0))
 

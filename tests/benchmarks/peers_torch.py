@@ -11,9 +11,11 @@ from typing import Any
 import torch
 
 from .peers_numpy import half_pi
-from .work import NetworkWork, Run
+from .peers_scipy import sampler
+from .training_work import TrainingWork
+from .work import DrawWork, NetworkWork, Run
 
-__all__ = ["network", "products"]
+__all__ = ["network", "products", "training"]
 
 
 def network() -> dict[str, Any]:
@@ -142,3 +144,37 @@ def _products(work: NetworkWork) -> Run:
         return change
 
     return Run(call, lambda change: change.numpy())
+
+
+def training() -> dict[str, Any]:
+    """Train with `torch.optim.SGD`, and noise of SciPy added after each step, as the paper does."""
+    return {"SGD": _training}
+
+
+def _training(work: TrainingWork) -> Run:
+    x, y = torch.from_numpy(work.x), torch.from_numpy(work.y)
+    n, d = work.hidden.shape
+    net = torch.nn.Sequential(
+        torch.nn.Linear(d, n, bias=False),
+        torch.nn.ReLU(inplace=True),
+        torch.nn.Linear(n, len(work.readout), bias=False),
+    )
+    loss = torch.nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=work.rate)
+    # the coordinates of Type I are equal: one number a unit, broadcast
+    draw = sampler(DrawWork(work.alpha, work.kind, n, 1 if work.kind == "I" else d))
+
+    def call() -> Any:
+        torch.set_num_threads(work.threads)
+        first, last = net[0].weight.data, net[2].weight.data
+        first.copy_(torch.from_numpy(work.hidden))
+        last.copy_(torch.from_numpy(work.readout))
+        for _ in range(work.steps):
+            optimizer.zero_grad()
+            loss(net(x), y).backward()
+            optimizer.step()
+            if work.scale:
+                first.add_(torch.from_numpy(work.scale * draw()))
+        return first
+
+    return Run(call, lambda weights: weights.numpy().copy())

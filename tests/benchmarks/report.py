@@ -14,8 +14,9 @@ from .compete import CaseResult, Comparison, Entrant
 from .contestants import OURS
 from .measure import Settings
 from .measurement import Measurement
+from .roofline import Bound
 
-__all__ = ["SCHEMA", "Report", "StudyResult", "case_table", "study_table", "tables"]
+__all__ = ["SCHEMA", "Report", "StudyResult", "case_table", "result_table", "study_table"]
 
 #: Version of the JSON file's layout.
 SCHEMA = 1
@@ -100,6 +101,7 @@ def _case_data(result: CaseResult) -> dict[str, Any]:
             }
             for c in result.comparisons
         ],
+        "bound": None if result.bound is None else asdict(result.bound),
         "absent": dict(result.absent),
         "targets": dict(result.targets),
         "met": result.met,
@@ -127,17 +129,12 @@ def list_table(entries: Sequence[Entry]) -> Table:
     return table
 
 
-def tables(report: Report) -> Group:
-    """Return what is shown at the end of a command."""
-    cases = [r for r in report.results if isinstance(r, CaseResult)]
-    studies = [r for r in report.results if isinstance(r, StudyResult)]
-    shown: list[Table | Text] = []
-    if cases:
-        shown.append(case_table(cases))
-    if studies:
-        shown.append(study_table(studies))
-    shown += [Text(line, style="yellow") for result in cases for line in _left_out(result)]
-    return Group(*shown)
+def result_table(result: CaseResult | StudyResult) -> Group:
+    """Return what is shown when a case or a study is finished."""
+    if isinstance(result, StudyResult):
+        return Group(study_table([result]))
+    lines = [Text(line, style="yellow") for line in _left_out(result)]
+    return Group(case_table([result]), *lines)
 
 
 def _left_out(result: CaseResult) -> list[str]:
@@ -166,12 +163,29 @@ def case_table(results: Sequence[CaseResult]) -> Table:
         ratios = {c.peer: c for c in result.comparisons}
         for entrant in result.entrants:
             _add_entrant(table, result, entrant, ratios.get(entrant.name))
+        if result.bound is not None:
+            _add_bound(table, result, result.bound)
         for name, why in result.absent.items():
             target = result.targets.get(name)
             text = "" if target is None else f"≥ {target:g}"
             table.add_row(f"· {name}", "", "", "", "", "", text, Text(_short(why), style="yellow"))
         table.add_section()
     return table
+
+
+def _add_bound(table: Table, result: CaseResult, limit: Bound) -> None:
+    """Say what the instructions of our code take at least, and which ratios that would give."""
+    name = Text(f"· bound of our {limit.instructions:.0f} vector instructions", style="dim")
+    table.add_row(name, _digits(limit.nanoseconds), "", _digits(1e3 / limit.nanoseconds))
+    for comparison in result.comparisons:
+        ratio = result.reachable(comparison)
+        if comparison.target is None or ratio is None:
+            continue
+        beyond = ratio < comparison.target
+        verdict = Text("beyond", style="yellow") if beyond else Text("")
+        name = Text(f"·   {comparison.peer} at the bound", style="dim")
+        target = f"≥ {comparison.target:g}"
+        table.add_row(name, "", "", "", _digits(ratio), "", target, verdict)
 
 
 def _add_entrant(

@@ -1,8 +1,8 @@
 """
 Can the verdicts be trusted? Every claim and every mutant over many seeds.
 
-`sources` tells which files a check depends on, `records` keeps what was found, `run` runs
-what is missing, `summary` counts, and `tables` writes.
+`records` keeps what was found, `run` runs what is missing or was found with other sources,
+`summary` counts, and `tables` writes.
 """
 
 from theory_checks.calibration.records import RecordsError

@@ -42,7 +42,7 @@ class Record:
     verdict : str
         The verdict found, or "stopped" if the check raised.
     seconds : float
-        How long it took.
+        CPU time that it took.
     quantities, controls : tuple of Quantity
         What was measured.
     error : str

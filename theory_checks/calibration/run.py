@@ -1,28 +1,41 @@
 """Run what is missing of a calibration, and write down each item when it is finished."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Future,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import takewhile
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median_low
-from time import perf_counter
+from time import monotonic, process_time
 
+import numba
 from rich.console import Console
 
 from theory_checks.calibration import records, tables
 from theory_checks.calibration.records import STOPPED, Item, Record
-from theory_checks.calibration.sources import digest
 from theory_checks.calibration.summary import Summary, summarize
 from theory_checks.claim import Claim, Settings
-from theory_checks.mutants import Mutant
+from theory_checks.mutants import MUTANTS, Mutant
 from theory_checks.runner import default_console, prepare_folder, version
+from theory_checks.sources import check_modules, digest
 from theory_checks.verdict import decide
 
 __all__ = ["calibrate"]
 
 #: Checks of each claim after which the time of the rest can be told: the first also compiles.
 TIMED = 2
+#: Seeds that every claim gets before any gets more, so that an unfinished calibration tells most.
+ROUND = 10
 
 
 def calibrate(
@@ -31,6 +44,9 @@ def calibrate(
     seeds: range,
     out: str | Path,
     console: Console | None = None,
+    *,
+    workers: int = 1,
+    minutes: float = math.inf,
 ) -> Summary:
     """
     Check each claim for each seed (quick profile), without a mutant and with each that touches it.
@@ -49,6 +65,11 @@ def calibrate(
         left there is not run again.
     console : rich.console.Console, optional
         Where progress and tables go; by default the standard output.
+    workers : int
+        Number of processes that check side by side, each with an equal share of the threads. More
+        than one need claims that can be pickled, and mutants of `theory_checks.mutants`.
+    minutes : float
+        Time after which no check is begun: the tables are then of those that are finished.
 
     Returns
     -------
@@ -81,9 +102,10 @@ def calibrate(
     path = prepare_folder(Path(out)) / records.FILE_NAME
     plan = _Plan(tuple(claims), tuple(mutants), seeds)
     done = plan.done(path)
-    _run(plan, done, path, console)
-    kept = [done[item] for item in plan.items()]
-    summary = summarize(kept, claims, mutants, seeds, version())
+    _run(plan, done, path, console, _Effort(workers, monotonic() + 60 * minutes))
+    items = list(plan.items())
+    kept = [done[item] for item in items if item in done]
+    summary = summarize(kept, claims, mutants, seeds, version(), len(items) - len(kept))
     tables.write(summary, path.parent)
     for table in tables.terminal(summary):
         console.print(table)
@@ -124,51 +146,119 @@ class _Plan:
         """Digests for each claim, without and with mutants."""
         sources = {}
         for claim in self.claims:
-            check = claim.check
-            while isinstance(check, partial):
-                check = check.func
-            modules = [check.__module__, "theory_checks.verdict"]
+            modules = check_modules(claim.check)
             sources[claim.id, False] = digest(*modules)
             sources[claim.id, True] = digest(*modules, "theory_checks.mutants")
         return sources
 
-    def check(self, item: Item) -> Record:
-        """Run one check; what it raises is part of the record."""
+    def task(self, item: Item) -> "_Task":
+        """Return what a check needs."""
         claim = next(each for each in self.claims if each.id == item.claim)
-        mutant = next((each for each in self.mutants if each.name == item.mutant), None)
-        start = perf_counter()
+        return _Task(claim, item, self.source(item))
+
+    def sort(self, items: Iterable[Item], done: dict[Item, Record]) -> list[Item]:
+        """Return the checks in the order in which they tell most if they are not finished.
+
+        In rounds of seeds, first the claims as they are, then each mutant with the first claim that
+        it touches; cheap claims first. What remains are mutants with the other claims.
+        """
+        first = {(mutant.claims[0], mutant.name) for mutant in self.mutants}
+        seconds = {claim: each for claim, _, each in _times(list(self.items()), done)}
+
+        def key(item: Item) -> tuple[bool, int, bool, float, int]:
+            other = item.mutant != "" and item[:2] not in first
+            round_ = (item.seed - self.seeds[0]) // ROUND
+            return other, round_, item.mutant != "", seconds[item.claim], item.seed
+
+        return sorted(items, key=key)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One check to run, wherever that is."""
+
+    claim: Claim
+    item: Item
+    source: str
+
+    def run(self, mutant: Mutant | None) -> Record:
+        """Run the check; what it raises is part of the record."""
+        start = process_time()
         try:
             with mutant.active() if mutant else nullcontext():
-                evidence = claim.check(Settings("quick", item.seed, lambda *_: None))
+                evidence = self.claim.check(Settings("quick", self.item.seed, lambda *_: None))
             verdict = decide(evidence)
         except Exception as error:
-            seconds, text = round(perf_counter() - start, 3), f"{type(error).__name__}: {error}"
-            return Record(*item, self.source(item), STOPPED, seconds, error=text)
-        seconds, found = round(perf_counter() - start, 3), (evidence.quantities, evidence.controls)
-        return Record(*item, self.source(item), verdict, seconds, *found)
+            seconds, text = round(process_time() - start, 3), f"{type(error).__name__}: {error}"
+            return Record(*self.item, self.source, STOPPED, seconds, error=text)
+        seconds, found = round(process_time() - start, 3), (evidence.quantities, evidence.controls)
+        return Record(*self.item, self.source, verdict, seconds, *found)
 
 
-def _run(plan: _Plan, done: dict[Item, Record], path: Path, console: Console) -> None:
+def _run_task(task: _Task) -> Record:
+    """Run a check in a worker, which knows the mutants by their names."""
+    return task.run(MUTANTS[task.item.mutant] if task.item.mutant else None)
+
+
+@dataclass(frozen=True)
+class _Effort:
+    """How many processes check side by side, and until when."""
+
+    workers: int
+    end: float
+
+    @property
+    def spent(self) -> bool:
+        """Whether no check is to be begun."""
+        return monotonic() >= self.end
+
+
+def _records(plan: _Plan, items: Sequence[Item], effort: _Effort) -> Iterator[Record]:
+    """Run checks, and yield their records as they are finished."""
+    tasks = (plan.task(item) for item in takewhile(lambda _: not effort.spent, items))
+    if effort.workers == 1:
+        mutants = {mutant.name: mutant for mutant in plan.mutants}
+        yield from (task.run(mutants.get(task.item.mutant)) for task in tasks)
+        return
+    threads = max(1, numba.get_num_threads() // effort.workers)
+    # a process that has run kernels cannot be forked: GNU OpenMP forbids it
+    context, start = get_context("spawn"), partial(numba.set_num_threads, threads)
+    with ProcessPoolExecutor(effort.workers, context, start) as pool:
+        running: set[Future[Record]] = set()
+        for task in tasks:
+            running.add(pool.submit(_run_task, task))
+            if len(running) == effort.workers:
+                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in finished)
+        yield from (future.result() for future in as_completed(running))
+
+
+def _run(
+    plan: _Plan, done: dict[Item, Record], path: Path, console: Console, effort: _Effort
+) -> None:
     """Run what is not done, and add its records to the file and to `done`."""
     items = list(plan.items())
+    timing = items[: min(TIMED, len(plan.seeds)) * len(plan.claims)]
     missing = [item for item in items if item not in done]
     console.print(f"{len(items)} checks: {len(items) - len(missing)} done, {len(missing)} to do.")
-    timing = min(TIMED, len(plan.seeds)) * len(plan.claims)
-    for number, item in enumerate(missing):
-        if number == 0 and len(done) < timing:
-            console.print("The first checks of each claim tell how long the others will take.")
-        if item not in items[:timing] and (number == 0 or missing[number - 1] in items[:timing]):
-            console.print(tables.times(_times(missing[number:], done)))
-        record = plan.check(item)
-        records.append(path, record)
-        done[item] = record
-        left = sum(row[1] * row[2] for row in _times(missing[number + 1 :], done))
-        text = f"{number + 1}/{len(missing)} {_line(record)}, {left / 60:.1f} min left"
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    first = [item for item in timing if item not in done]
+    if first:
+        console.print("The first checks of each claim tell how long the others will take.")
+    for stage in (first, [item for item in missing if item not in timing]):
+        if stage and stage is not first:
+            console.print(tables.times(_times(stage, done)))
+        for record in _records(plan, plan.sort(stage, done), effort):
+            records.append(path, record)
+            done[record.item] = record
+            missing.remove(record.item)
+            left = sum(row[1] * row[2] for row in _times(missing, done))
+            count = f"{len(items) - len(missing)}/{len(items)}"
+            text = f"{count} {_line(record)}, {left / 60:.1f} CPU min left"
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _times(missing: Sequence[Item], done: dict[Item, Record]) -> list[tuple[str, int, float]]:
-    """Return the claims with checks to do, how many, and the seconds that one takes."""
+    """Return the claims with checks to do, how many, and the CPU seconds that one takes."""
     rows = []
     for claim in dict.fromkeys(item.claim for item in missing):
         seconds = [record.seconds for item, record in done.items() if item.claim == claim]
@@ -182,6 +272,5 @@ def _line(record: Record) -> str:
     """Return what a check found, in a line."""
     mutant = f" with mutant {record.mutant}" if record.mutant else ""
     why = f" ({record.error})" if record.error else ""
-    return (
-        f"{record.claim}{mutant}, seed {record.seed}: {record.verdict}{why}, {record.seconds:.1f} s"
-    )
+    what = f"{record.claim}{mutant}, seed {record.seed}: {record.verdict}{why}"
+    return f"{what}, {record.seconds:.1f} s CPU"

@@ -101,7 +101,7 @@ class ClaimSummary:
     coverages : tuple of Coverage
         One for each quantity and control with an interval.
     seconds : float
-        Median time of a check.
+        Median CPU time of a check.
     """
 
     id: str
@@ -164,18 +164,22 @@ class Summary:
         Verdicts and intervals.
     mutants : tuple of MutantSummary
         Power.
+    missing : int
+        Checks that are not finished.
     """
 
     version: str
     seeds: range
     claims: tuple[ClaimSummary, ...]
     mutants: tuple[MutantSummary, ...]
+    missing: int = 0
 
     @cached_property
     def met(self) -> bool:
-        """Whether every target is met."""
+        """Whether every target is met, and no check missing."""
         claims = all(claim.met for claim in self.claims)
-        return claims and all(mutant.met for mutant in self.mutants)
+        mutants = all(mutant.met for mutant in self.mutants)
+        return claims and mutants and not self.missing
 
 
 def summarize(
@@ -184,6 +188,7 @@ def summarize(
     mutants: Sequence[Mutant],
     seeds: range,
     version: str,
+    missing: int = 0,
 ) -> Summary:
     """
     Count what the records say.
@@ -207,7 +212,7 @@ def summarize(
         touched = {c: grouped[c, mutant.name] for c in mutant.claims if (c, mutant.name) in grouped}
         if touched:
             of_mutants.append(_of_mutant(mutant, touched, recorded))
-    return Summary(version, seeds, tuple(of_claims), tuple(of_mutants))
+    return Summary(version, seeds, tuple(of_claims), tuple(of_mutants), missing)
 
 
 def _of_claim(claim: Claim, records: Sequence[Record]) -> ClaimSummary:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,10 @@ def markdown(summary: Summary) -> str:
     # Calibration
     """
     seeds = f"seeds {summary.seeds[0]} to {summary.seeds[-1]}"
-    parts = ["# Calibration", f"levychaos {summary.version}, quick profile, {seeds}.", NOTE.strip()]
+    what = f"levychaos {summary.version}, quick profile, {seeds}, {_today()}:"
+    parts = ["# Calibration", f"{what} `{_command(summary.seeds)}`.", NOTE.strip()]
+    if summary.missing:
+        parts.append(f"Not finished: {summary.missing} checks are missing, mostly of later seeds.")
     for table in (_verdicts(summary), _mutants(summary), _coverages(summary)):
         parts.append(f"## {table.title}")
         lines = [table.heads, ("---",) * len(table.heads), *table.rows]
@@ -81,7 +85,7 @@ def terminal(summary: Summary) -> list[Table]:
 
 def times(rows: Sequence[tuple[str, int, float]]) -> Table:
     """
-    Return a table of the time that is still needed, from claims, checks to do and seconds of one.
+    Return a table of the CPU time that is still needed: claims, checks to do and seconds of one.
 
     Examples
     --------
@@ -91,7 +95,7 @@ def times(rows: Sequence[tuple[str, int, float]]) -> Table:
     lines = [(name, str(n), f"{each:.1f}", f"{n * each / 60:.1f}") for name, n, each in rows]
     total = sum(n * each for _, n, each in rows)
     lines.append(("total", str(sum(n for _, n, _ in rows)), "", f"{total / 60:.1f}"))
-    heads = ("claim", "checks to do", "seconds each", "minutes")
+    heads = ("claim", "checks to do", "CPU seconds each", "CPU minutes")
     return _rich(_Rows("Estimated time", heads, tuple(lines)))
 
 
@@ -119,12 +123,24 @@ def to_dict(summary: Summary) -> dict[str, Any]:
     return {
         "version": summary.version,
         "profile": "quick",
+        "date": _today(),
+        "command": _command(summary.seeds),
         "seeds": list(summary.seeds),
         "targets": {"verdict": VERDICT_TARGET, "coverage": COVERAGE_TARGET},
         "met": summary.met,
+        "missing": summary.missing,
         "claims": claims,
         "mutants": [{**asdict(mutant), "met": mutant.met} for mutant in summary.mutants],
     }
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+def _command(seeds: range) -> str:
+    first = f" --first-seed {seeds[0]}" if seeds[0] else ""
+    return f"theory-checks calibrate --seeds {len(seeds)}{first}"
 
 
 def _finite(value: object) -> object:
@@ -139,7 +155,7 @@ def _verdicts(summary: Summary) -> _Rows:
         "intervals that meet the target",
         "least coverage",
         "least margin",
-        "seconds",
+        "CPU seconds",
         "met",
     )
     rows = []

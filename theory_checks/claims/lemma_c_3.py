@@ -24,6 +24,7 @@ Control: for Gaussian θ the mean is 2p, and the probability tends to 1 for ever
 import cmath
 import math
 from collections.abc import Callable
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -35,7 +36,7 @@ from scipy.special import erfc, exp1
 
 import sde
 from sde.positive_stable import log_positive_stable_quantile, positive_stable_cdf
-from theory_checks.claim import Claim, Settings
+from theory_checks.claim import Claim, Parts, Settings
 from theory_checks.figures import Figure, Panel, Series
 from theory_checks.series import points
 from theory_checks.statistics import Interval, ks_distance, proportion_interval
@@ -81,6 +82,11 @@ def _stable(alpha: float, kind: str, bound: float) -> Variable:
 SQUARES = (_stable(1.2, "I", 5.5), _stable(1.5, "II", 4.6), _stable(1.8, "III", 3.0))
 VARIABLES = (*SQUARES, Variable("Pareto, β = 0.5", 0.5, 14.0), Variable("Pareto, β = 1", 1.0, 2.7))
 GAUSSIAN = sde.StableNoise(2.0, "II")
+#: Controls: bounds above and below the mean of ‖θ‖² for Gaussian θ, which is 2p.
+CONTROLS = tuple(
+    Variable(f"Gaussian ‖θ‖², C = {share} E X", 1.0, share * 2.0 * DIM, GAUSSIAN)
+    for share in (1.3, 0.7)
+)
 WIDTHS = 2 ** np.arange(2, 9)
 #: Number of terms at which the probability is compared with its exact value.
 AT = 32
@@ -102,6 +108,7 @@ class Decay(NamedTuple):
     rate: float
 
     @classmethod
+    @cache  # no seed changes it
     def of(cls, variable: Variable) -> "Decay":
         """Maximize -sC - log L(s)."""
         laplace, bound = variable.laplace(), variable.bound
@@ -118,16 +125,22 @@ class Decay(NamedTuple):
 
     def probability(self, n: int) -> float:
         """Return the exact probability, by inversion."""
-        peak = self.chernoff(n)
+        return _probability(self, n)
 
-        def integrand(t: float) -> float:
-            s = self.point * (1 + 1j * t)
-            relative = (cmath.exp(s * self.bound) * self.laplace(s)) ** n / peak
-            return (relative / (1 + 1j * t)).real
 
-        # t is ω over the distance of the line from the pole at 0
-        value, _ = quad(integrand, 0.0, np.inf, limit=400, epsrel=1e-4, epsabs=1e-6)
-        return peak * float(value) / math.pi
+@cache
+def _probability(decay: Decay, n: int) -> float:
+    """Return P[mean <= C], by integration along the line through the maximizer."""
+    peak = decay.chernoff(n)
+
+    def integrand(t: float) -> float:
+        s = decay.point * (1 + 1j * t)
+        relative = (cmath.exp(s * decay.bound) * decay.laplace(s)) ** n / peak
+        return (relative / (1 + 1j * t)).real
+
+    # t is ω over the distance of the line from the pole at 0
+    value, _ = quad(integrand, 0.0, np.inf, limit=400, epsrel=1e-4, epsabs=1e-6)
+    return peak * float(value) / math.pi
 
 
 def _pareto_laplace(beta: float) -> Callable[[complex], complex]:
@@ -155,6 +168,16 @@ def _square_laplace(noise: sde.StableNoise) -> Callable[[complex], complex]:
     return laplace
 
 
+@cache
+def _log_cdf(beta: float) -> tuple[float, float, PchipInterpolator]:
+    """Return the distribution function of log S between two quantiles, by interpolation."""
+    # 97 values and a monotone interpolation between them: errors below 1e-4
+    ends = [log_positive_stable_quantile(beta, q) for q in (1e-5, 1 - 1e-5)]
+    grid = np.linspace(ends[0], ends[1], 97)
+    values = [positive_stable_cdf(beta, math.exp(x)) for x in grid]
+    return ends[0], ends[1], PchipInterpolator(grid, values)
+
+
 def sum_cdf(variable: Variable, n: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
     """Return the distribution function of the stable law that the sum of n terms has for large n.
 
@@ -165,12 +188,9 @@ def sum_cdf(variable: Variable, n: int) -> Callable[[NDArray[np.float64]], NDArr
     0.5
     """
     beta = variable.beta
+    low, high, log_cdf = _log_cdf(beta)
     shift = (math.log(n * variable.tail_constant) + math.lgamma(1 - beta)) / beta
-    # 97 values and a monotone interpolation between them: errors below 1e-4
-    ends = [log_positive_stable_quantile(beta, q) for q in (1e-5, 1 - 1e-5)]
-    grid = np.linspace(ends[0], ends[1], 97)
-    interpolant = PchipInterpolator(grid, [positive_stable_cdf(beta, math.exp(x)) for x in grid])
-    return lambda x: np.asarray(interpolant(np.clip(np.log(x) - shift, ends[0], ends[1])))
+    return lambda x: np.asarray(log_cdf(np.clip(np.log(x) - shift, low, high)))
 
 
 class _Found(NamedTuple):
@@ -182,30 +202,37 @@ class _Found(NamedTuple):
     decay: Decay
 
     @classmethod
-    def of(cls, settings: Settings, variable: Variable) -> "_Found":
-        counts, trials, sums = np.zeros(len(WIDTHS), int), np.zeros(len(WIDTHS), int), []
-        for first in range(0, ROWS[settings.profile], BATCH):
-            blocks = variable.draw(BATCH, int(WIDTHS[-1]), settings.seed, first)
-            for k, n in enumerate(WIDTHS):
-                totals = blocks.reshape(-1, n).sum(axis=1)
-                counts[k] += int((totals <= n * variable.bound).sum())
-                trials[k] += len(totals)
-            sums.append(totals)
-        shares = [proportion_interval(int(c), int(t)) for c, t in zip(counts, trials, strict=True)]
-        return cls(variable, shares, np.concatenate(sums), Decay.of(variable))
+    def of(cls, variable: Variable, drawn: tuple[list[Interval], NDArray[np.float64]]) -> "_Found":
+        return cls(variable, *drawn, Decay.of(variable))
+
+
+def _draw(settings: Settings, variable: Variable) -> tuple[list[Interval], NDArray[np.float64]]:
+    """Return the shares of means at most C, one a width, and the sums."""
+    counts, trials, sums = np.zeros(len(WIDTHS), int), np.zeros(len(WIDTHS), int), []
+    for first in range(0, ROWS[settings.profile], BATCH):
+        blocks = variable.draw(BATCH, int(WIDTHS[-1]), settings.seed, first)
+        for k, n in enumerate(WIDTHS):
+            totals = blocks.reshape(-1, n).sum(axis=1)
+            counts[k] += int((totals <= n * variable.bound).sum())
+            trials[k] += len(totals)
+        sums.append(totals)
+    shares = [proportion_interval(int(c), int(t)) for c, t in zip(counts, trials, strict=True)]
+    return shares, np.concatenate(sums)
+
+
+def parts(settings: Settings) -> Parts:
+    """Return the simulations: one for each variable, the controls last."""
+    return {
+        f"means of {variable.name}": partial(_draw, settings, variable)
+        for variable in (*VARIABLES, *CONTROLS)
+    }
 
 
 def check(settings: Settings) -> Evidence:
     """Measure the probability against n for squares of stable vectors, Pareto laws, a control."""
-    found = []
-    for k, variable in enumerate(VARIABLES):
-        settings.advance(k / 6, f"means of {variable.name}")
-        found.append(_Found.of(settings, variable))
-    settings.advance(5 / 6, "control: Gaussian θ")
-    mean = 2.0 * DIM
-    above, below = (
-        _Found.of(settings, Variable("", 1.0, share * mean, GAUSSIAN)) for share in (1.3, 0.7)
-    )
+    drawn = settings.compute(parts(settings)).values()
+    variables = (*VARIABLES, *CONTROLS)
+    *found, above, below = map(_Found.of, variables, drawn)
     controls = (
         Quantity.of(
             f"P[mean <= C] at α = 2, C = 1.3 E X, n = {WIDTHS[-1]}", above.shares[-1], 0.99, ">="
@@ -320,6 +347,7 @@ CLAIM = Claim(
     printed_form="P[(1/n) Σ_{i<=n} X_i <= C] -> 0 if E[X] = +∞, for every C > 0",
     recorded="holds",
     check=check,
+    parts=parts,
     setting=(
         f"squared norms of stable vectors, p = {DIM}, σ = 1, and Pareto variables; n = "
         f"{WIDTHS[0]} to {WIDTHS[-1]}, {ROWS['quick']} rows of {WIDTHS[-1]} terms, cut into means "

@@ -21,6 +21,7 @@ tail heavier than assumed (index 1.3 for 1.5) it outgrows n^{1/1.5}.
 """
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 from scipy.special import gammainc
 
 import sde
-from theory_checks.claim import Claim, Settings
+from theory_checks.claim import Claim, Parts, Settings
 from theory_checks.figures import Figure, Panel, Series
 from theory_checks.series import points
 from theory_checks.statistics import (
@@ -99,16 +100,19 @@ def proof_constant(alpha: float, tail: float) -> float:
     return 1 + tail * 2 ** (1 + 1 / alpha) / (2 - 2 ** (1 / alpha))
 
 
+def parts(settings: Settings) -> Parts:
+    """Return the simulations: one for each noise law, the lighter and the heavier tail last."""
+    return {
+        f"largest norms, α = {noise.alpha}, Type {noise.kind}": partial(
+            _Found.of, settings, noise, REPLICATES[settings.profile] // share
+        )
+        for noise, share in (*((case, 1) for case in CASES), (GAUSSIAN, 3), (HEAVIER, 3))
+    }
+
+
 def check(settings: Settings) -> Evidence:
     """Measure the largest norm against n for three noise laws and two controls."""
-    found, replicates = [], REPLICATES[settings.profile]
-    for k, noise in enumerate(CASES):
-        settings.advance(0.25 * k, f"largest norms, α = {noise.alpha}, Type {noise.kind}")
-        found.append(_Found.of(settings, noise, replicates))
-    settings.advance(0.75, "controls: a lighter and a heavier tail")
-    lighter, heavier = (
-        _Found.of(settings, noise, replicates // 3) for noise in (GAUSSIAN, HEAVIER)
-    )
+    *found, lighter, heavier = settings.compute(parts(settings)).values()
     controls = (
         Quantity.of("exponent in n at α = 2", lighter.order, 0.25, "<="),
         Quantity.of(
@@ -290,6 +294,7 @@ CLAIM = Claim(
     printed_form="E[sup_{i<=n} ‖X^i‖] <= C'_α n^(1/α)",
     recorded="holds",
     check=check,
+    parts=parts,
     setting=(
         f"independent stable vectors, p = {DIM}, σ = 1, n = {WIDTHS[0]} to {WIDTHS[-1]}, "
         f"{REPLICATES['quick']} replicates (quick profile); fewer for the controls."

@@ -31,18 +31,20 @@ from theory_checks.statistics import (
 )
 from theory_checks.verdict import Evidence, Quantity
 
-T1, DT = 1.0, 2.0**-3
+T1, DT = 1.0, 2.0**-2
 ALPHA, KIND = 1.2, "II"
 KEEP, EPS = 0.1, 0.2
 INITIAL = sde.Uniform(-1.0, 1.0)
-WIDTHS = 4 ** np.arange(4, 8)
-REPLICATES = {"quick": 800, "standard": 8000, "deep": 100_000}
+WIDTHS = 4 ** np.arange(4, 7)
+REPLICATES = {"quick": 1500, "standard": 12_000, "deep": 150_000}
 #: Other noise laws, on a share of the replicates: nearer α = 2 the error varies less.
 OTHERS = (sde.StableNoise(1.5, "I"), sde.StableNoise(1.8, "III"))
-OTHER_SHARE = 3 / 8
-OTHER_WIDTHS = WIDTHS[:-1]
-LIMIT_SIZE = 2**18
-FLOW_SIZE = 2**17
+OTHER_SHARE = 1 / 5
+#: Of the exponent and of a median over its law: an interval of 0.02 and of 0.08 in the quick
+#: profile, as much noise, and what is left of the approach.
+TOLERANCE, MEDIAN_TOLERANCE = 0.05, 0.2
+LIMIT_SIZE = 2**17
+FLOW_SIZE = 2**15
 
 
 def check(settings: Settings) -> Evidence:
@@ -55,7 +57,7 @@ def check(settings: Settings) -> Evidence:
     errors = _errors(settings, noise, WIDTHS)
     advance(0.6, "the width N(ε, κ, α)")
     width = int(np.ceil(law.width(EPS)))
-    few = REPLICATES[settings.profile] // 2
+    few = REPLICATES[settings.profile] // 6
     beyond = _errors(settings, noise, np.array([4 * width]), replicates=few)[:, 0]
     advance(0.7, "other noise laws")
     others = [quantity for other in OTHERS for quantity in _other_quantities(settings, other)]
@@ -154,12 +156,9 @@ def _refinement(settings: Settings, noise: sde.StableNoise) -> NDArray[np.float6
     return np.asarray(coarse / fine)[:, 0]
 
 
-def _order(
-    settings: Settings, errors: NDArray[np.float64], widths: NDArray[np.int64] = WIDTHS
-) -> Order:
-    columns = [errors[:, k] for k in range(errors.shape[1])]
+def _order(settings: Settings, errors: NDArray[np.float64]) -> Order:
     # the error lies in [0, 1], so its mean and variance exist
-    return convergence_order(widths, columns, seed=settings.seed)
+    return convergence_order(WIDTHS, list(errors.T), seed=settings.seed)
 
 
 def _quantities(found: _Found) -> tuple[Quantity, ...]:
@@ -180,9 +179,15 @@ def _quantities(found: _Found) -> tuple[Quantity, ...]:
             found.order,
             0.5 - 1 / ALPHA,
             "=",
-            tolerance=0.05,
+            tolerance=TOLERANCE,
         ),
-        Quantity.of(f"median error over its law at n = {last}", median, 1.0, "=", tolerance=0.2),
+        Quantity.of(
+            f"median error over its law at n = {last}",
+            median,
+            1.0,
+            "=",
+            tolerance=MEDIAN_TOLERANCE,
+        ),
         Quantity.of(
             "error at η over error at η/4, same noise",
             mean_interval(found.refined),
@@ -207,21 +212,25 @@ def _quantities(found: _Found) -> tuple[Quantity, ...]:
 def _other_quantities(settings: Settings, noise: sde.StableNoise) -> tuple[Quantity, ...]:
     """Return how the error falls with the width for another noise law, and its median."""
     replicates = round(OTHER_SHARE * REPLICATES[settings.profile])
-    errors = _errors(settings, noise, OTHER_WIDTHS, replicates)
-    last = int(OTHER_WIDTHS[-1])
+    errors = _errors(settings, noise, WIDTHS, replicates)
+    last = int(WIDTHS[-1])
     law = _law(settings, noise)
     median = median_interval(errors[:, -1]).times(1 / law.median(last))
     label = f"α = {noise.alpha:g}, Type {noise.kind}"
     return (
         Quantity.of(
             f"exponent of the mean error in n ({label})",
-            _order(settings, errors, OTHER_WIDTHS),
+            _order(settings, errors),
             0.0,
             "<=",
             role="printed",
         ),
         Quantity.of(
-            f"median error over its law at n = {last} ({label})", median, 1.0, "=", tolerance=0.2
+            f"median error over its law at n = {last} ({label})",
+            median,
+            1.0,
+            "=",
+            tolerance=MEDIAN_TOLERANCE,
         ),
     )
 
@@ -288,8 +297,8 @@ CLAIM = Claim(
         "tanh network on 8 inputs around the unit circle, logistic loss, p = 2; initial states "
         f"uniform on [-1, 1], α = {ALPHA}, Type {KIND}, σ = 1, t = {T1:g}, κ = {KEEP}, "
         f"{REPLICATES['quick']} replicates (quick profile), and fewer for α = 1.5, Type I, and α = "
-        "1.8, Type III. The step is η = {DT:g}, much larger "
-        "than the theorem asks for; the row on η/4 shows that this does not matter."
+        f"1.8, Type III. The step is η = {DT:g}, much larger than the theorem asks for; the row on "
+        "η/4 shows that this does not matter."
     ),
     method=__doc__,
 )

@@ -23,13 +23,14 @@ plane feels the sum of the sines of the first coordinates in its second coordina
 """
 
 import math
+from functools import cache, partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 import sde
-from theory_checks.claim import Claim, Settings
+from theory_checks.claim import Claim, Parts, Settings
 from theory_checks.figures import Figure, Panel
 from theory_checks.networks import circle_network, symmetric_network, trigonometric_network
 from theory_checks.series import order_points, power_law
@@ -37,12 +38,14 @@ from theory_checks.statistics import Drop, Interval, Order, convergence_order, r
 from theory_checks.verdict import Evidence, Quantity
 
 T1, DT = 1.0, 2.0**-4
-#: Allowance for what is left of the approach to -1/2 at n <= 1024, and for the mean over particles.
-ALLOWANCE, TOLERANCE = 0.07, 0.05
+#: For the supremum: what is left of the approach to -1/2 at n <= 1024, 0.015, an interval of 0.03
+#: in the quick profile, and noise; for the mean over particles, an interval and noise. A rate of
+#: -0.4 is 0.05 or more on the wrong side of both.
+ALLOWANCE, TOLERANCE = 0.08, 0.05
 WIDTHS = 2 ** np.arange(5, 11)
-CONTROL_WIDTHS = np.array([16, 128, 1024])
-REPLICATES = {"quick": 1500, "standard": 12_000, "deep": 200_000}
-FLOW_SIZE = {"quick": 2**19, "standard": 2**21, "deep": 2**23}
+CONTROL_WIDTHS = np.array([16, 512])
+REPLICATES = {"quick": 900, "standard": 12_000, "deep": 200_000}
+FLOW_SIZE = {"quick": 2**17, "standard": 2**20, "deep": 2**23}
 
 
 def explicit_constant(bound: float, t1: float) -> float:
@@ -56,19 +59,20 @@ def explicit_constant(bound: float, t1: float) -> float:
     return bound**2 * t1 * math.exp(bound * (1 + bound) * t1)
 
 
+def parts(settings: Settings) -> Parts:
+    """Return what is simulated, in `check` order."""
+    return {
+        "sine networks, exact limits": partial(_exact_limits, settings),
+        "tanh network, limit by large systems": partial(_simulated_limit, settings),
+        "explicit constant": partial(_largest_ratio, settings),
+        "control: sums of order n^(-1/2)": partial(_without_averaging, settings),
+        "control: noise not shared": partial(_without_shared_noise, settings),
+    }
+
+
 def check(settings: Settings) -> Evidence:
     """Measure the gap against n in an exact and in a simulated limit, and in the controls."""
-    advance = settings.advance
-    advance(0.0, "sine networks, exact limits")
-    exact = _exact_limits(settings)
-    advance(0.3, "tanh network, limit by large systems")
-    simulated = _simulated_limit(settings)
-    advance(0.65, "explicit constant")
-    worst = _largest_ratio(settings)
-    advance(0.75, "control: sums of order n^(-1/2)")
-    broken = _without_averaging(settings)
-    advance(0.95, "control: noise not shared")
-    apart = _without_shared_noise(settings)
+    exact, simulated, worst, broken, apart = settings.compute(parts(settings)).values()
     controls = (
         Quantity.of("exponent in n with n^(-1/2) Σ in place of the mean", broken, -0.1, ">="),
         Quantity.of("exponent in n without shared noise (median)", apart, -0.1, ">="),
@@ -168,9 +172,9 @@ def _exact_limits(settings: Settings) -> list[Order]:
     nothing = np.zeros((round(T1 / DT) + 1, plane.n_observables))
     zero = sde.Flow.from_values(plane, light, nothing, t1=T1, dt=DT)
     gaps = (
-        _gaps(settings, line, heavy, modes, WIDTHS, "sup", share=0.2),
-        _gaps(settings, line, heavy, modes, WIDTHS, "mean", share=0.6),
-        _gaps(settings, plane, light, zero, WIDTHS, "mean", share=0.6),
+        _gaps(settings, line, heavy, modes, WIDTHS, "sup", share=0.1),
+        _gaps(settings, line, heavy, modes, WIDTHS, "mean", share=0.75),
+        _gaps(settings, plane, light, zero, WIDTHS, "mean", share=0.75),
     )
     drops: tuple[Drop, ...] = ("drift", "none", "none")
     return [_fit(settings, g, drop) for g, drop in zip(gaps, drops, strict=True)]
@@ -232,11 +236,12 @@ def _without_averaging(settings: Settings) -> Order:
         system = _sum_system(int(n))
         # an odd observable of a symmetric law: the mean field of the limit is zero
         flow = sde.Flow.from_values(system, noise, nothing, t1=T1, dt=DT)
-        columns.append(_gaps(settings, system, noise, flow, np.array([n]), share=0.4)[:, 0])
+        columns.append(_gaps(settings, system, noise, flow, np.array([n]), share=0.25)[:, 0])
     gaps = np.column_stack(columns)
     return convergence_order(CONTROL_WIDTHS, gaps, seed=settings.seed, limit="infinity")
 
 
+@cache
 def _sum_system(n: int) -> sde.McKeanVlasov:
     root = math.sqrt(n)
 
@@ -317,6 +322,7 @@ CLAIM = Claim(
     printed_form="E[sup_{t<=T} sup_{i<=n} |θ_t^{i,n} - θ_t^{i,∞}|] <= C / sqrt(n)",
     recorded="holds",
     check=check,
+    parts=parts,
     setting=(
         "sine network with inputs 1, 2, 3 on the line (exact limit; α = 1.2, Type II, σ = 0.5), "
         "sine network on two inputs in the plane with pseudo-Huber loss and targets 0 (exact "

@@ -155,8 +155,9 @@ class Easel:
             scene.draw(self._axes)
             if self._swift:
                 self._axes.minorticks_off()  # half of the time of a frame on logarithmic axes
-            self._canvas.draw()  # once; `savefig` draws twice
-            Image.fromarray(np.asarray(self._canvas.buffer_rgba())[..., :3]).save(
+            canvas: Any = self._canvas  # its methods have no types
+            canvas.draw()  # once; `savefig` draws twice
+            Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(
                 file, format="webp", quality=self._quality, method=2
             )
             return file.getvalue()

@@ -1,0 +1,107 @@
+"""The block pass over a part of the particles, for processes that exchange the sums of chunks."""
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from sde.blas import blas_alone
+from sde.block_steps import Pieces, prepare
+from sde.kernels import Task, average, chunk_bounds, chunk_count, sweep_chunk
+from sde.lanes import WIDTH
+from sde.native import PARALLEL, SOURCE_DIGEST, compiled
+from sde.sampling import Draws
+
+__all__ = ["fold", "particles", "room_for_sums", "share", "sweep"]
+
+
+def share(n: int, rank: int, size: int) -> range:
+    """Return the chunks of one of `size` processes: they have equally many, up to one.
+
+    Examples
+    --------
+    >>> [share(1000, rank, 3) for rank in range(3)]
+    [range(0, 2), range(2, 5), range(5, 8)]
+    """
+    chunks = chunk_count(n)
+    return range(rank * chunks // size, (rank + 1) * chunks // size)
+
+
+def particles(n: int, chunks: range) -> range:
+    """Return the particles of some chunks.
+
+    Examples
+    --------
+    >>> particles(1000, range(5, 8))
+    range(640, 1000)
+    """
+    blocks, count = (n + WIDTH - 1) // WIDTH, chunk_count(n)
+    first, last = (chunk * blocks // count for chunk in (chunks.start, chunks.stop))
+    return range(min(n, first * WIDTH), min(n, last * WIDTH))
+
+
+def room_for_sums(pieces: Pieces, n: int) -> NDArray[np.float64]:
+    """Return an array for the sums of all chunks; the last column says which stayed finite."""
+    return np.empty((chunk_count(n), pieces.n_observables + 1))
+
+
+def _make_sweep() -> Any:
+    digest = SOURCE_DIGEST
+
+    @compiled(cache=True, parallel=PARALLEL)
+    def sweep(
+        pieces: Pieces,
+        draws: Draws,
+        task: Task,
+        step: int,
+        theta: Any,
+        mean_field: Any,
+        slopes: Any,
+        n: int,
+        chunks: tuple[int, int],
+        sums: Any,
+    ) -> None:
+        """Advance the particles of some chunks of n particles, and write the sums of these chunks.
+
+        `theta` and `slopes` hold only these particles, `mean_field` is the one of this step.
+        """
+        _ = digest
+        blocks, count, q = (n + WIDTH - 1) // WIDTH, chunk_count(n), pieces.n_observables
+        origin = chunks[0] * blocks // count
+        weights = np.empty(pieces.n_weights, pieces.inputs.dtype)
+        if task.moving:
+            prepare(pieces, mean_field, weights)
+        for chunk in numba.prange(chunks[0], chunks[1]):
+            first, last = chunk_bounds(chunk, count, blocks)
+            bounds = (first - origin, last - origin)
+            finite = sweep_chunk(
+                pieces, draws, task, step, weights, sums[chunk, :q], theta, slopes, bounds
+            )
+            sums[chunk, q] = 1.0 if finite else 0.0
+
+    return sweep
+
+
+def _make_fold() -> Any:
+    digest = SOURCE_DIGEST
+
+    @compiled(cache=True)
+    def fold(sums: Any, n: int, interacting: bool, mean_field: Any) -> bool:
+        """Write the mean field that sums make, if particles interact; return whether all is finite.
+
+        The order is that of one process.
+        """
+        _ = digest
+        q = sums.shape[1] - 1
+        for chunk in range(len(sums)):
+            if sums[chunk, q] == 0.0:
+                return False
+        if interacting:
+            average(sums[:, :q], n, mean_field)
+        return True
+
+    return fold
+
+
+sweep, fold = blas_alone(_make_sweep()), _make_fold()

@@ -1,0 +1,171 @@
+"""The least time that the machine's execution units allow for a work's vector instructions.
+
+A unit of work is a sum of loops over the lanes of a block. Each loop is compiled from the body that
+the kernels use, its instructions are counted from the assembly, and they are replayed without
+waiting for results or for memory (`instructions.replay`). The sum of these times is a bound for
+this code on this machine; only fewer instructions, not a better order of them, would beat it.
+Loading and storing particles, generating addresses and all calls are left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from sde import block_steps, lanes, network_blocks, sampling
+from sde.features import find_feature
+from sde.lanes import WIDTH, for_half, for_lanes, sum_lanes
+from sde.lookup import evaluate_cells
+from sde.native import compiled
+
+from .instructions import Block, hot_block, replay
+from .measure import Settings, seconds_of
+
+__all__ = ["Bound", "Stage", "bound", "network_stages", "vector_stages"]
+
+#: Passes over a block in a timed replay: a few milliseconds.
+PASSES = 20_000
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A loop of a work.
+
+    Parameters
+    ----------
+    name : str
+        What it computes.
+    count : float
+        Lanes of it that a unit of work needs.
+    block : Block
+        Its instructions.
+    lanes : float
+        Lanes that a pass over the block serves.
+    """
+
+    name: str
+    count: float
+    block: Block
+    lanes: float
+
+    @property
+    def instructions(self) -> float:
+        """Vector instructions a unit of work."""
+        return self.count * len(self.block.instructions) / self.lanes
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Nanoseconds and vector instructions a unit of work, and the nanoseconds of each loop."""
+
+    nanoseconds: float
+    instructions: float
+    stages: Mapping[str, float]
+
+
+def bound(stages: Sequence[Stage], threads: int, settings: Settings) -> Bound:
+    """Measure the replays of all stages, the best of the rounds each."""
+    runs = [replay(stage.block) for stage in stages]
+    numbers, best = np.ones(512), [np.inf] * len(stages)
+    for _ in range(settings.rounds):
+        for at, run in enumerate(runs):
+            seconds = seconds_of(partial(run, numbers, PASSES), 1, settings.clock)
+            best[at] = min(best[at], seconds)
+    spent = {
+        stage.name: 1e9 * seconds / PASSES / stage.lanes * stage.count / threads
+        for stage, seconds in zip(stages, best, strict=True)
+    }
+    return Bound(sum(spent.values()), sum(stage.instructions for stage in stages), spent)
+
+
+def _stage(
+    name: str,
+    count: float,
+    body: Any,
+    arguments: tuple[Any, ...],
+    size: int,
+    over: Any = for_lanes,
+    *,
+    stores: bool = True,
+) -> Stage:
+    """Compile a loop over lanes; a lane stores `size` bytes, or loads them if it only sums."""
+
+    @compiled()
+    def loop(arguments: Any) -> Any:
+        return over(body, arguments)
+
+    loop(arguments)
+    (assembly,) = loop.inspect_asm().values()  # type: ignore[attr-defined]  # numba's
+    block = hot_block(assembly)
+    return Stage(name, count, block, (block.stored if stores else block.loaded) / size)
+
+
+def network_stages(p: int, m: int, dtype: str) -> list[Stage]:
+    """Return the loops of a particle-step of a tanh network that keeps its slopes."""
+    single = dtype == "float32"
+    number: Any = np.float32 if single else np.float64
+    size = np.dtype(number).itemsize
+    fused = network_blocks.fused_products(find_feature("tanh"), p)
+    both = network_blocks.make_evaluations(find_feature("tanh"), p, single=single)[1]
+    row, rows = np.zeros(WIDTH, number), np.zeros((network_blocks.GROUP, WIDTH), number)
+    few, weights = np.zeros((fused, WIDTH), number), np.zeros(network_blocks.GROUP, number)
+    noise = np.zeros(WIDTH)
+    return [
+        _stage("features", m, both, (weights[:fused], few, row, row, row), 2 * size),
+        _stage("their sums", m, lanes._lane_value, (row,), size, sum_lanes, stores=False),
+        _stage(
+            "products of the drift",
+            p * m / network_blocks.GROUP,
+            network_blocks._add_eight,
+            (weights, rows, row),
+            size,
+        ),
+        *_inversion(p, sampling._add_stage, (1.0, noise, noise)),
+        _stage(
+            "update", p, block_steps._move, (0.1, row, noise, WIDTH, 1e30, row), size, sum_lanes
+        ),
+    ]
+
+
+def vector_stages(kind: str, dim: int) -> list[Stage]:
+    """Return the loops of a vector of Type I or III."""
+    row, x, law = np.zeros(WIDTH), np.zeros((2, WIDTH)), np.full(5, 0.5)
+    if kind == "I":
+        return [
+            *_inversion(1, sampling._add_stage, (1.0, row, row)),
+            _stage("copies", dim - 1, sampling._copy_stage, (row, row), 8),
+        ]
+    word, one = np.uint64(1), np.uint64(0)
+    return [
+        _stage("words", 1, sampling._uniform_stage, (word, word, word, one, x), 16),
+        _stage("exponential", 1, sampling._exponential_stage, (x,), 8),
+        _stage("sines", 1, sampling._subordinator_stage, (law, x), 16),
+        _stage("logarithm", 1, sampling._logarithm_stage, (law, x), 8),
+        _stage("power", 1, sampling._power_stage, (x,), 8),
+        _stage("radius", 1, sampling._radius_stage, (1.0, row, row), 8),
+        *_inversion(dim, sampling._add_scaled_stage, (row, row, row)),
+    ]
+
+
+def _inversion(count: float, add: Any, arguments: tuple[Any, ...]) -> list[Stage]:
+    """Return the loops of numbers drawn by inversion: one lane of words serves two of them."""
+    word, cells, row = np.uint64(1), np.zeros(WIDTH, dtype=np.int64), np.zeros(WIDTH)
+    words = (word, word, word, word, cells, row)
+    return [
+        _stage("words and cells", count / 2, sampling._table_stage, words, 32, for_half),
+        _lookup(count),
+        _stage("adding the noise", count, add, arguments, 8),
+    ]
+
+
+def _lookup(count: float) -> Stage:
+    @compiled()
+    def loop(cells: Any, table: Any, row: Any) -> None:
+        evaluate_cells(cells.ctypes.data, table.ctypes.data, row.ctypes.data)
+
+    loop(np.zeros(WIDTH, dtype=np.int64), np.zeros(64), np.zeros(WIDTH))
+    (assembly,) = loop.inspect_asm().values()  # type: ignore[attr-defined]  # numba's
+    block = hot_block(assembly)
+    return Stage("lookup", count, block, block.stored / 8)

@@ -1,0 +1,99 @@
+"""A system that is shared out among MPI processes: the bits of one process, for 1, 2 and 4."""
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from ranked import CASES, hashed, simulate, systems
+
+from sde import ranks
+
+MPIEXEC = shutil.which("mpiexec")
+RANKED = Path(__file__).with_name("ranked.py")
+
+needs_mpi = pytest.mark.skipif(
+    MPIEXEC is None or find_spec("mpi4py") is None,
+    reason="needs mpiexec (apt-get install openmpi-bin) and the package mpi4py",
+)
+
+
+@pytest.mark.parametrize("n", [1, 127, 128, 129, 1000, 32_768, 32_769, 10**7])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 300])
+def test_every_particle_has_one_process_and_blocks_are_not_cut(n, size):
+    shares = [ranks.share(n, rank, size) for rank in range(size)]
+    parts = [ranks.particles(n, share) for share in shares]
+    assert [i for share in shares for i in share] == list(range(ranks.share(n, 0, 1).stop))
+    assert parts[0].start == 0
+    assert parts[-1].stop == n
+    for before, after in itertools.pairwise(parts):
+        assert before.stop == after.start
+        assert before.stop % 128 == 0 or before.stop == n
+    sizes = [len(part) for part in parts]
+    assert max(sizes) - min(sizes) <= 128 * (1 + -(-n // (128 * 256)))
+
+
+def mpiexec(size, *arguments):
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "NUMBA_NUM_THREADS": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        # more processes than cores: they give way while they wait; on this machine only
+        "OMPI_MCA_rmaps_base_oversubscribe": "1",
+        "OMPI_MCA_mpi_yield_when_idle": "1",
+        "OMPI_MCA_btl": "self,vader,tcp",
+        "OMPI_MCA_btl_tcp_if_include": "lo",
+        "OMPI_MCA_oob_tcp_if_include": "lo",
+    }
+    command = [str(MPIEXEC), "-n", str(size), sys.executable, "-m", "mpi4py", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, env=environment, check=False, timeout=280
+    )
+
+
+@pytest.fixture(scope="module")
+def one_process():
+    known = systems()
+    return {name: hashed(simulate(name, known)) for name in CASES}
+
+
+@needs_mpi
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_processes_together_get_the_bits_of_one(size, one_process, tmp_path):
+    done = mpiexec(size, str(RANKED), str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["found"] == one_process
+    assert result["stored"] == one_process["network"]
+    firsts, counts = zip(*result["rows"], strict=True)
+    assert sum(counts) == 1000
+    assert list(firsts) == [sum(counts[:rank]) for rank in range(size)]
+    # one process had lost its last checkpoint: all went on from the one before
+    assert result["steps"] == [[7]] + (size - 1) * [[8, 7]]
+    assert result["went on"] == 2 * [one_process["network"]]
+    errors = result["errors"]
+    assert errors["overflow"].startswith("FloatingPointError: the state stopped being finite")
+    if size > 1:
+        assert "another seed in rank 1 than in rank 0" in errors["different"]
+
+
+@needs_mpi
+def test_an_error_in_one_process_ends_all(tmp_path):
+    script = tmp_path / "one_fails.py"
+    script.write_text(
+        "import numpy, sde\n"
+        "from mpi4py import MPI\n"
+        "comm = MPI.COMM_WORLD\n"
+        "net = sde.MeanFieldNetwork([[1.0]], [1])\n"
+        "law = sde.Gaussian() if comm.rank == 0 else sde.Point((1.0, 2.0))\n"
+        "sde.simulate(net, sde.StableNoise(1.5, 'I'), n=300, t1=1, dt=.5, initial=law, comm=comm)\n"
+    )
+    done = mpiexec(2, str(script))
+    assert done.returncode != 0
+    assert "need a point of dimension 1, got (1.0, 2.0)" in done.stderr
