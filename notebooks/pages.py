@@ -6,6 +6,7 @@ from typing import Any
 from notebooks.architecture import svg
 from theory_checks.claims import CLAIMS
 from theory_checks.errata import ERRATA, Erratum
+from theory_checks.mathematics import mathematics
 
 __all__ = ["architecture", "errata", "first_picture"]
 
@@ -37,22 +38,20 @@ it fails, and what is right. To cite one: *The levychaos developers, Errata, ver
 
 def _entry(number: str, erratum: Erratum) -> str:
     claim = CLAIMS[erratum.claim]
+    parts = (
+        ("Printed", erratum.printed),
+        ("Why it fails", erratum.reason),
+        ("Right", erratum.correction),
+    )
+    body = "".join(
+        f"<p><strong>{name}.</strong> {mathematics(words)}</p>\n" for name, words in parts
+    )
     return f"""({number})=
 ### {number} · {erratum.where}
 
-**Printed.** {_plain(erratum.printed)}
-
-**Why it fails.** {_plain(erratum.reason)}
-
-**Right.** {_plain(erratum.correction)}
-
+{body}
 Checked by `theory-checks run {claim.id}`: {claim.recorded}.
 """
-
-
-def _plain(words: str) -> str:
-    """Return words in which nothing is markup."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#$|^~" else c for c in words)
 
 
 def architecture() -> str:
