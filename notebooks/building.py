@@ -32,7 +32,9 @@ def assemble(executed: Iterable[tuple[str, Any]], folder: Path) -> None:
         shutil.rmtree(folder)
     shutil.copytree(FOLDER / "site", folder)
     for name in TOP_LEVEL:
-        shutil.copy(ROOT / name, folder / name)
+        page = (ROOT / name).read_text(encoding="utf-8")
+        # pictures are where the site has them
+        (folder / name).write_text(page.replace("notebooks/site/", ""), encoding="utf-8")
     notebooks = dict(executed)
     for name, notebook in notebooks.items():
         nbformat.write(notebook, folder / name)

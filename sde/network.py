@@ -206,6 +206,12 @@ class MeanFieldNetwork(System):
         observe = once(("observe", *key), lambda: make_observe(feature, d, single=single))
         drift = once(("drift", *key), lambda: make_drift(feature, d, single=single))
         prepare = once(("prepare", loss), lambda: make_prepare(loss))
+        with np.errstate(over="ignore"):
+            inputs = x.astype(dtype)
+        if not np.isfinite(inputs).all():
+            raise ValueError(
+                f"need x that fits {dtype}, got {np.abs(x).max():g}; use dtype='float64'"
+            )
         return Pieces(
             observe.address,
             prepare.address,
@@ -218,5 +224,5 @@ class MeanFieldNetwork(System):
             matrix,
             np.array([m, d, self.outputs], dtype=np.int64),
             np.concatenate([[self.amplitude], x.ravel(), y.ravel()]),
-            x.astype(dtype),
+            inputs,
         )

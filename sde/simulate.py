@@ -257,8 +257,9 @@ def run(
             state.mean_field,
             np.empty((0, 0)) if slopes is None else slopes,
         )
+        last = stop if failed < 0 else failed  # a mean that overflows is why the state does
+        check_observables(state.mean_field[step : last + 1], step, grid)
         check_finite(failed, grid)
-        check_observables(state.mean_field[step : stop + 1], step, grid)
         step = stop
         state.keep(step)
         if journal is not None:
