@@ -182,10 +182,16 @@ def euler_error(draw):
     return sde.euler_error(system, noise, **run)
 
 
+def law(run):
+    """Return the initial law of a run; an array, which is none, is replaced."""
+    initial = run["initial"]
+    return initial if isinstance(initial, sde.InitialLaw) else sde.Gaussian()
+
+
 def mean_field_flow(draw):
     system, noise = draw(systems()), draw(noises())
     run = draw(settings_of(system, largest_n=300))
-    flow = sde.mean_field_flow(system, noise, **run, runs=2)
+    flow = sde.mean_field_flow(system, noise, **(run | {"initial": law(run)}), runs=2)
     return flow.values, flow.standard_error, flow(run["t1"] / 2)
 
 
@@ -196,10 +202,7 @@ def exact_flow(draw):
     net = sde.MeanFieldNetwork(x, y, "sine", amplitude=draw(powers(-6, 2)))
     run = draw(settings_of(net))
     method = draw(st.sampled_from(["fourier", "fourier-continuous"]))
-    initial = run["initial"]
-    if not isinstance(initial, sde.InitialLaw):  # an array is no law
-        initial = sde.Gaussian()
-    options = {"t1": run["t1"], "dt": run["dt"], "initial": initial, "method": method}
+    options = {"t1": run["t1"], "dt": run["dt"], "initial": law(run), "method": method}
     return sde.mean_field_flow(net, draw(noises()), **options).values
 
 

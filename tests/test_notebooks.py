@@ -21,7 +21,7 @@ from theory_checks.errata import ERRATA
 
 NOTEBOOKS = execution.notebooks()
 #: Seconds of processor time, of two threads together, once kernels are compiled.
-CELL, NOTEBOOK, ANSWER = 20.0, 60.0, 0.2
+CELL, NOTEBOOK, ANSWER = 40.0, 60.0, 0.2
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
