@@ -82,7 +82,8 @@ def prepare(pieces: Pieces, mean_field: Any, weights: Any) -> None:
     else:
         exact = np.empty(weights.size)
         _prepare(pieces, mean_field, exact)
-        weights[:] = exact
+        for i in range(weights.size):  # a cast of arrays takes seconds to compile
+            weights[i] = exact[i]
 
 
 @compiled()

@@ -5,7 +5,7 @@ sum over data of pulls x(j) w(j) times slopes g'(a(j)). The slopes of a state ca
 observables to its drift, one row a datum, so that one evaluation of the feature gives both.
 
 Both sums over coordinates or data are products of a small matrix and a block. BLAS takes them where
-particles have many coordinates, a loop over the lanes elsewhere.
+particles have many coordinates, loops over the lanes elsewhere.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sde.features import Feature
-from sde.intrinsics import fma, like
-from sde.lanes import WIDTH, for_lanes, lane_sum
+from sde.intrinsics import fma
+from sde.lanes import WIDTH, for_lanes, for_lanes_by_eight, lane_sum
 from sde.native import (
     SOURCE_DIGEST,
     BlockFunction,
@@ -27,9 +27,9 @@ from sde.native import (
     integers_at,
     matrix_at,
 )
+from sde.products import GROUP, add_square, multiply_add
 
 __all__ = [
-    "GROUP",
     "fused_products",
     "is_matrix_work",
     "make_drift",
@@ -38,13 +38,10 @@ __all__ = [
     "scratch_rows",
 ]
 
-#: Rows that a loop over the lanes adds up at a time.
-GROUP = 8
-
 #: From this dimension on BLAS is faster than the loops.
-MATRIX_DIM = 16
+MATRIX_DIM = 32
 
-#: Coordinates, the last ones, whose products are summed where the feature is evaluated.
+#: Up to this dimension the products are summed where the feature is evaluated.
 FUSED = 4
 
 
@@ -54,66 +51,25 @@ def is_matrix_work(feature: Feature, dim: int) -> bool:
 
 
 def fused_products(feature: Feature, dim: int) -> int:
-    """Return how many coordinates are left to the loop that evaluates the feature."""
-    loops = feature.geometry == "inner" and not is_matrix_work(feature, dim)
-    return min(FUSED, dim) if loops else 0
+    """Return how many coordinates are left to the loop that evaluates the feature: all, or none."""
+    return dim if feature.geometry == "inner" and dim <= FUSED else 0
 
 
 def scratch_rows(feature: Feature, dim: int, m: int) -> int:
     """Return the rows of scratch space that the block functions of a network need."""
-    return 1 + m if is_matrix_work(feature, dim) else 2 + GROUP
-
-
-@compiled(forceinline=True)
-def _add_eight(lane: int, w: Any, rows: Any, out: Any) -> None:
-    total = out[lane]
-    for g in range(GROUP):
-        total = fma(w[g], rows[g, lane], total)
-    out[lane] = total
-
-
-@compiled(forceinline=True)
-def _add_four(lane: int, w: Any, rows: Any, out: Any) -> None:
-    total = out[lane]
-    for g in range(4):
-        total = fma(w[g], rows[g, lane], total)
-    out[lane] = total
-
-
-@compiled(forceinline=True)
-def _add_one(lane: int, w: float, row: Any, out: Any) -> None:
-    out[lane] = fma(w, row[lane], out[lane])
-
-
-@compiled(forceinline=True)
-def _add_square(lane: int, x: float, row: Any, out: Any) -> None:
-    out[lane] = fma(like(x, 0.5) * (row[lane] - x), row[lane] - x, out[lane])
+    return 1 + (m if is_matrix_work(feature, dim) else GROUP)
 
 
 @compiled()
-def _add_rows(w: Any, rows: Any, out: Any) -> None:
-    """Add weighted rows to one row."""
-    count = len(w)
-    eights = count - count % GROUP
-    for g in range(0, eights, GROUP):
-        for_lanes(_add_eight, (w[g : g + GROUP], rows[g : g + GROUP], out))
-    rest = eights
-    if count - rest >= 4:
-        for_lanes(_add_four, (w[rest : rest + 4], rows[rest : rest + 4], out))
-        rest += 4
-    for g in range(rest, count):
-        for_lanes(_add_one, (w[g], rows[g], out))
-
-
-@compiled()
-def _begin_argument(x: Any, theta: Any, radial: bool, out: Any) -> None:
-    """Sum the coordinates of x into the feature's argument, for one datum and all lanes."""
+def _find_arguments(x: Any, theta: Any, radial: bool, out: Any) -> None:
+    """Write the feature's arguments, a row a datum, for all lanes."""
     out[:] = 0.0
     if radial:
-        for c in range(len(x)):
-            for_lanes(_add_square, (x[c], theta[c], out))
+        for j in range(len(x)):
+            for c in range(x.shape[1]):
+                add_square(x[j, c], theta[c], out[j])
     else:
-        _add_rows(x, theta, out)
+        multiply_add(x, theta, out)
 
 
 @inlined
@@ -125,13 +81,13 @@ def _add_product(x: float, y: float, total: float) -> float:
 class _Form(NamedTuple):
     """What is fixed when a block function is compiled.
 
-    `number` is the type of a block's numbers and `size` its bytes. `fused` counts the last
-    coordinates, which are left to the loop that evaluates the feature.
+    `number` is the type of a block's numbers and `size` its bytes. If `fused`, the loop that
+    evaluates the feature sums the coordinates, else it is given a row of arguments.
     """
 
     number: Any
     size: int
-    fused: int
+    fused: bool
     radial: bool
     blas: bool
     argument: Callable[..., Any]
@@ -142,16 +98,29 @@ def _form(feature: Feature, dim: int, single: bool) -> _Form:
     # a user's feature is written for float64
     taken: Any = number if feature.builtin else np.float64
     fused = fused_products(feature, dim)
+    half = fused if fused < FUSED else FUSED // 2
 
     @inlined
-    def argument(lane: int, x: Any, theta: Any, begun: Any) -> Any:
-        total = begun[lane]
-        for c in range(fused):
+    def product(lane: int, x: Any, theta: Any, _row: Any) -> Any:
+        total = x[0] * theta[0, lane]
+        for c in range(1, half):
             total = _add_product(x[c], theta[c, lane], total)
         return taken(total)
 
+    @inlined
+    def product_of_four(lane: int, x: Any, theta: Any, _row: Any) -> Any:
+        # two short chains take less time than a long one
+        one = _add_product(x[1], theta[1, lane], x[0] * theta[0, lane])
+        two = _add_product(x[3], theta[3, lane], x[2] * theta[2, lane])
+        return taken(one + two)
+
+    @inlined
+    def given(lane: int, _x: Any, _theta: Any, row: Any) -> Any:
+        return taken(row[lane])
+
+    argument = given if fused == 0 else product_of_four if fused == FUSED else product
     radial, blas = feature.geometry == "radial", is_matrix_work(feature, dim)
-    return _Form(number, np.dtype(number).itemsize, fused, radial, blas, argument)
+    return _Form(number, np.dtype(number).itemsize, fused > 0, radial, blas, argument)
 
 
 def make_evaluations(feature: Feature, dim: int, *, single: bool = False) -> tuple[Any, Any]:
@@ -163,12 +132,12 @@ def make_evaluations(feature: Feature, dim: int, *, single: bool = False) -> tup
     )
 
     @inlined
-    def evaluate(lane: int, x: Any, theta: Any, begun: Any, values: Any) -> None:
-        values[lane] = g(argument(lane, x, theta, begun))
+    def evaluate(lane: int, x: Any, theta: Any, row: Any, values: Any) -> None:
+        values[lane] = g(argument(lane, x, theta, row))
 
     @inlined
-    def evaluate_both(lane: int, x: Any, theta: Any, begun: Any, values: Any, slopes: Any) -> None:
-        a = argument(lane, x, theta, begun)
+    def evaluate_both(lane: int, x: Any, theta: Any, row: Any, values: Any, slopes: Any) -> None:
+        a = argument(lane, x, theta, row)
         values[lane], slopes[lane] = g(a), derivative(a)
 
     return evaluate, evaluate_both
@@ -201,24 +170,23 @@ def make_observe(feature: Feature, dim: int, *, single: bool = False) -> BlockFu
         amplitude, x = floats_at(data, 1)[0], array_at(inputs, (m, d), number)
         total, values = matrix_at(sums, m, outputs), array_at(scratch, (WIDTH,), number)
         slopes = array_at(kept, (m * outputs, WIDTH), number)
-        a = array_at(scratch + size * WIDTH, (m if blas else 1, WIDTH), number)
-        split = d - fused
+        chunk = m if blas else GROUP
+        rows = array_at(scratch + size * WIDTH, (chunk, WIDTH), number)
         for k in range(outputs):
             own = array_at(theta + size * WIDTH * k * d, (d, WIDTH), number)
-            if blas:
-                np.dot(x, own, a)
-            else:
-                a[:] = 0.0
-            for j in range(m):
-                row = a[j] if blas else a[0]
-                if not blas and split > 0:
-                    _begin_argument(x[j, :split], own, radial, row)
-                given = (x[j, split:], own[split:], row, values)
-                if kept != 0:
-                    for_lanes(evaluate_both, (*given, slopes[k * m + j]))
-                else:
-                    for_lanes(evaluate, given)
-                total[j, k] += amplitude * lane_sum(values, valid)
+            for first in range(0, m, chunk):
+                count = min(chunk, m - first)
+                if blas:
+                    np.dot(x, own, rows)
+                elif not fused:
+                    _find_arguments(x[first : first + count], own, radial, rows[:count])
+                for j in range(count):
+                    given = (x[first + j], own, rows[j], values)
+                    if kept != 0:
+                        for_lanes_by_eight(evaluate_both, (*given, slopes[k * m + first + j]))
+                    else:
+                        for_lanes_by_eight(evaluate, given)
+                    total[first + j, k] += amplitude * lane_sum(values, valid)
 
     return observe
 
@@ -232,8 +200,8 @@ def make_drift(feature: Feature, dim: int, *, single: bool = False) -> BlockFunc
     number, item, fused, radial, blas, argument = _form(feature, dim, single)
 
     @inlined
-    def evaluate(lane: int, x: Any, theta: Any, begun: Any, slopes: Any) -> None:
-        slopes[lane] = derivative(argument(lane, x, theta, begun))
+    def evaluate(lane: int, x: Any, theta: Any, row: Any) -> None:
+        row[lane] = derivative(argument(lane, x, theta, row))
 
     @block_function(cache=feature.builtin)
     def drift(
@@ -250,18 +218,15 @@ def make_drift(feature: Feature, dim: int, *, single: bool = False) -> BlockFunc
         sizes = integers_at(shape, 3)
         m, d, outputs = sizes[0], sizes[1], sizes[2]
         x, weight = array_at(inputs, (m, d), number), array_at(weights, (outputs, m), number)
-        pulls, total = weights + item * m * outputs, array_at(scratch, (WIDTH,), number)
-        size, split = m if blas else 4 * GROUP if kept != 0 else GROUP, d - fused
-        spare = array_at(scratch + item * WIDTH * (1 + GROUP), (WIDTH,), number)
-        if not blas:
-            spare[:] = 0.0
+        pulls, total = weights + item * m * outputs, array_at(scratch, (1, WIDTH), number)
+        chunk = m if blas else 2 * GROUP if kept != 0 else GROUP
         for k in range(outputs):
             own = array_at(theta + item * WIDTH * k * d, (d, WIDTH), number)
             force = array_at(out + item * WIDTH * k * d, (d, WIDTH), number)
             pull = array_at(pulls + item * k * m * d, (d, m), number)
             force[:], total[:] = 0.0, 0.0
-            for first in range(0, m, size):
-                last = min(first + size, m)
+            for first in range(0, m, chunk):
+                last = min(first + chunk, m)
                 count = last - first
                 if kept != 0:
                     place = kept + item * WIDTH * (k * m + first)
@@ -270,21 +235,19 @@ def make_drift(feature: Feature, dim: int, *, single: bool = False) -> BlockFunc
                     slopes = array_at(scratch + item * WIDTH, (count, WIDTH), number)
                     if blas:
                         np.dot(x, own, slopes)
+                    elif not fused:
+                        _find_arguments(x[first:last], own, radial, slopes)
                     for j in range(count):
-                        row, begun = x[first + j], slopes[j] if blas else spare
-                        if not blas and split > 0:
-                            _begin_argument(row[:split], own, radial, begun)
-                        for_lanes(evaluate, (row[split:], own[split:], begun, slopes[j]))
+                        for_lanes_by_eight(evaluate, (x[first + j], own, slopes[j]))
                 if blas:
                     np.dot(pull, slopes, force)
                 else:
-                    for c in range(d):
-                        _add_rows(pull[c, first:last], slopes, force[c])
+                    multiply_add(pull[:, first:last], slopes, force)
                 if radial:  # the gradient is g'(a) (θ - x)
-                    _add_rows(weight[k, first:last], slopes, total)
+                    multiply_add(weight[k : k + 1, first:last], slopes, total)
             if radial:
                 for c in range(d):
-                    _turn(total, own[c], force[c])
+                    _turn(total[0], own[c], force[c])
 
     return drift
 

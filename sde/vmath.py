@@ -45,7 +45,7 @@ _ROUND: Final = both(_ROUND_DOUBLE, _ROUND_SINGLE)
 _ROUND_BITS: Final = 0x4338000000000000
 # With the exponent bias on top the low bits, shifted to the exponent, are the number 2^k itself.
 _ROUND_BIASED: Final = both(_ROUND_DOUBLE + 1023.0, _ROUND_SINGLE + 127.0)
-_ROUND_HALF, _ROUND_HALF_SINGLE = both(_ROUND_DOUBLE + 1022.0, _ROUND_SINGLE + 126.0)  # 2^(k - 1)
+_ROUND_HALF: Final = both(_ROUND_DOUBLE + 1022.0, _ROUND_SINGLE + 126.0)  # 2^(k - 1)
 # log2(e) and ln 2 are each the sum of two numbers, pi of three: to 107 and 161 bits, 48 and 72.
 _LOG2_E = both(1.4426950408889634)
 _LOG2_E_LOW = both(2.0355273740931033e-17, 1.925963033500011e-08)
@@ -78,28 +78,24 @@ def _with_sign(magnitude: float, x: float) -> float:
 
 
 @straight_line
-def _half_minus_one(g: float) -> tuple[float, float]:
-    """Return p and q with 2^g - 1 = 2 p / q, for 0 <= g <= 1022; both are positive.
+def _power(x: float, factor: float) -> tuple[float, float, float]:
+    """Return s = 2^k / 2, f and D = f coth(f ln 2 / 2), with k + f = g = x factor.
 
-    With g = k + f and D = f coth(f ln 2 / 2), 2^f = (D + f) / (D - f).
+    Then 2^g = (D + f) / (D - f) 2^k, for any g whose 2^g is a normal number. The product is fused,
+    which saves a rounding.
     """
-    shifted = g + _ROUND_HALF
-    f = g - (shifted - _ROUND_HALF)
-    d = polynomial(f * f, COTH)
-    s = from_bits(to_bits(shifted) << 52)  # 2^k / 2
-    # For k = 0 the first factor vanishes, so that small g lose nothing.
-    return fma(s - 0.5, d, (s + 0.5) * f), d - f
+    shifted = fma(x, factor, like(x, _ROUND_HALF))
+    f = fma(x, factor, -(shifted - like(x, _ROUND_HALF)))
+    s = bits_like(x, to_bits(shifted) << integer_like(x, _TO_EXPONENT))
+    return s, f, polynomial(f * f, COTH)
 
 
 @straight_line
-def _power_single(x: float, factor: float) -> tuple[float, float, float]:
-    """Return s = 2^k / 2, f and D of `_half_minus_one` for g = x factor, of either sign.
-
-    Fusing the product saves a rounding, which single precision has no room for.
-    """
-    shifted = fma(x, factor, _ROUND_HALF_SINGLE)
-    f = fma(x, factor, -(shifted - _ROUND_HALF_SINGLE))
-    return bits_like(x, to_bits(shifted) << _TO_EXPONENT[1]), f, polynomial(f * f, COTH)
+def _half_minus_one(x: float, factor: float) -> tuple[float, float]:
+    """Return p and q with 2^g - 1 = 2 p / q, for 0 <= g = x factor <= 1022; both are positive."""
+    s, f, d = _power(x, factor)
+    # For k = 0 the first factor vanishes, so that small g lose nothing.
+    return fma(s - 0.5, d, (s + 0.5) * f), d - f
 
 
 @straight_line
@@ -241,9 +237,9 @@ def sinpi_half(x: float) -> float:
 
 @straight_line
 def _tanh_double(x: float) -> float:
-    g = abs(x) * _TWO_LOG2_E
-    g = 55.0 if g > 55.0 else g  # a NaN stays one
-    top, bottom = _half_minus_one(g)
+    y = abs(x)
+    y = 20.0 if y > 20.0 else y  # a NaN stays one
+    top, bottom = _half_minus_one(y, _TWO_LOG2_E)
     # Adding to the top, rather than rounding both on their own, keeps the quotient below 1.
     return _with_sign(top / (top + bottom), x)
 
@@ -252,7 +248,7 @@ def _tanh_double(x: float) -> float:
 def _tanh_single(x: float) -> float:
     # The integer k may be negative as well, which saves taking the sign off and on.
     y = _TANH_ONE if x > _TANH_ONE else x
-    s, f, d = _power_single(-_TANH_ONE if y < -_TANH_ONE else y, _TWO_LOG2_E_SINGLE)
+    s, f, d = _power(-_TANH_ONE if y < -_TANH_ONE else y, _TWO_LOG2_E_SINGLE)
     return fma(s - _HALF, d, (s + _HALF) * f) / fma(s + _HALF, d, (s - _HALF) * f)
 
 
@@ -276,7 +272,7 @@ def sigmoid(x: float) -> float:
     """Return the logistic function 1 / (1 + e^-x).
 
     Domain: every number.  Accurate in the tail too.  A subnormal result becomes 0.
-    Method: e^x / (1 + e^x), where e^x = 2^k (D + f) / (D - f) as in `_half_minus_one`.
+    Method: e^x / (1 + e^x), where e^x = 2^k (D + f) / (D - f) as in `_power`.
 
     Examples
     --------
@@ -299,7 +295,7 @@ def sigmoid(x: float) -> float:
 def _erf_double(x: float) -> float:
     y = abs(x)
     y = 6.0 if y > 6.0 else y
-    top, bottom = _half_minus_one(y * (polynomial(y, ERF_TOP) / polynomial(y, ERF_BOTTOM)))
+    top, bottom = _half_minus_one(y, polynomial(y, ERF_TOP) / polynomial(y, ERF_BOTTOM))
     top = top + top
     return _with_sign(top / (top + bottom), x)
 
@@ -308,7 +304,7 @@ def _erf_double(x: float) -> float:
 def _erf_single(x: float) -> float:
     y = abs(x)
     y = _ERF_ONE if y > _ERF_ONE else y
-    s, f, d = _power_single(y, polynomial(y, ERF_SINGLE))
+    s, f, d = _power(y, polynomial(y, ERF_SINGLE))
     return _with_sign(fma(s - _HALF, d, (s + _HALF) * f) / (s * (d + f)), x)
 
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import sde
 from sde.cli import app, load_suite
 from sde.features import FEATURES
-from sde.lanes import WIDTH, for_lanes
+from sde.lanes import WIDTH, for_lanes_by_eight
 from sde.native import compiled
 from sde.network_blocks import make_evaluations
 
@@ -345,7 +345,7 @@ def test_the_replay_of_a_loop_takes_no_longer_than_the_loop():
     @compiled()
     def loop(given, times):
         for _ in range(times):
-            for_lanes(both, given)
+            for_lanes_by_eight(both, given)
 
     single = np.ones((7, WIDTH), dtype=np.float32)
     given, passes = (single[0, :4], single[:4], single[4], single[5], single[6]), 20_000
@@ -377,7 +377,7 @@ def test_only_the_largest_block_counts():
 
 
 def test_a_target_beyond_the_bound_is_said_to_be(invoke, monkeypatch):
-    limit = roofline.Bound(1e9, 10.0, {"all": 1e9})  # a second for each particle-step
+    limit = roofline.Bound(1e9, 1e9, 10.0, {"all": 1e9})  # a second for each particle-step
     monkeypatch.setattr(compete, "bound", lambda *_: limit)
     hard = replace(cases.CASES["tiny-hard"], stages=list)
     monkeypatch.setattr(cases, "CASES", {"tiny-hard": hard})

@@ -63,13 +63,13 @@ class CaseResult:
     bound: Bound | None = None  # of our time, by the instructions; None if it is not known
 
     def reachable(self, comparison: Comparison) -> float | None:
-        """Return the ratio to a peer that our code would have at the bound of its instructions."""
+        """Return the ratio to a peer that our code would have at the least time of its instructions."""
         if self.bound is None:
             return None
         seconds = Spread.of(
             [t for e in self.entrants if e.name == comparison.peer for t in e.timing.rounds]
         ).median
-        return 1e9 * seconds / self.units / self.bound.nanoseconds
+        return 1e9 * seconds / self.units / self.bound.least
 
     @property
     def met(self) -> bool:

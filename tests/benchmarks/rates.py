@@ -47,15 +47,21 @@ def peak_call(threads: int) -> tuple[Any, int]:
 def multiply_add_share(settings: Settings) -> list[Measurement]:
     """Return the measured peak, and the share of it that steps of three sizes reach."""
     peak, flops = peak_call(settings.threads)
+    alone, fewer = peak_call(1)
     peak()
     found: list[Measurement] = []
+    if settings.threads > 1:
+        timings = alternate({"all": peak, "one": alone}, settings)
+        rounds = list(zip(timings["all"].rounds, timings["one"].rounds, strict=True))
+        gain = [flops / seconds * one / fewer for seconds, one in rounds]
+        found.append(_row(f"multiply-adds, {settings.threads} threads over 1", gain, "times"))
     for p, m, n, steps in ((4, 32, 65_536, 16), (16, 128, 65_536, 4), (140, 500, 10_000, 4)):
         work = NetworkWork.random(p=p, m=m, n=n, steps=steps, threads=settings.threads)
         call = peers_ours.network()["simulate"](work).call
         call()
         timings = alternate({"ours": call, "peak": peak}, settings)
         rates = [flops / seconds for seconds in timings["peak"].rounds]
-        if not found:
+        if p == 4:
             found.append(_row("multiply-add rate, measured", [r / 1e9 for r in rates], "Gflop/s"))
         rounds = list(zip(timings["ours"].rounds, rates, strict=True))
         share = [100 * 4 * m * p * work.units / seconds / rate for seconds, rate in rounds]

@@ -176,7 +176,8 @@ def case_table(results: Sequence[CaseResult]) -> Table:
 def _add_bound(table: Table, result: CaseResult, limit: Bound) -> None:
     """Say what the instructions of our code take at least, and which ratios that would give."""
     name = Text(f"· bound of our {limit.instructions:.0f} vector instructions", style="dim")
-    table.add_row(name, _digits(limit.nanoseconds), "", _digits(1e3 / limit.nanoseconds))
+    least = f"least {_digits(limit.least)}"
+    table.add_row(name, _digits(limit.nanoseconds), least, _digits(1e3 / limit.nanoseconds))
     for comparison in result.comparisons:
         ratio = result.reachable(comparison)
         if comparison.target is None or ratio is None:
