@@ -63,7 +63,7 @@ class CaseResult:
     bound: Bound | None = None  # of our time, by the instructions; None if it is not known
 
     def reachable(self, comparison: Comparison) -> float | None:
-        """Return the ratio to a peer that our code would have at the least time of its instructions."""
+        """Return the ratio to a peer at the least time of our instructions."""
         if self.bound is None:
             return None
         seconds = Spread.of(
