@@ -100,7 +100,10 @@ def _number(bits: Any) -> Any:
 
 @compiled(forceinline=True)
 def open_unit(bits: Any) -> Any:
-    """Map 64 random bits to a uniform in (0, 1): spacing 2^-53 at most, never 0 or 1."""
+    """Map 64 random bits to a uniform in (0, 1), never 0 or 1.
+
+    The spacing is 2^-53 at most, and 2^-53 (1 + 2^-30) at one point, near 2^-30.
+    """
     low = _number(bits >> np.uint64(11) & _21_BITS) + _ALMOST_HALF
     return fma(_number(bits >> _32), 2.0**-32, low * 2.0**-53)
 

@@ -154,8 +154,9 @@ def case_table(results: Sequence[CaseResult]) -> Table:
     table.add_column("case", min_width=44)
     for column in ("ns a unit", "quartiles", "millions/s"):
         table.add_column(column, justify="right")
-    for column in ("peer / ours", "range", "target", ""):
-        table.add_column(column, justify="right" if column else "left")
+    for column in ("peer / ours", "range", "target"):
+        table.add_column(column, justify="right")
+    table.add_column("", no_wrap=True)
     for result in results:
         head = f"{result.threads} thread{'s' * (result.threads > 1)}, a unit is a {result.unit}"
         table.add_row(Text(result.name, style="bold").append(f" ({head})", style="dim"))
