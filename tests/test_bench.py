@@ -377,7 +377,7 @@ def test_only_the_largest_block_counts():
 
 
 def test_a_target_beyond_the_bound_is_said_to_be(invoke, monkeypatch):
-    limit = roofline.Bound(1e9, 1e9, 10.0, {"all": 1e9})  # a second for each particle-step
+    limit = roofline.Bound(1e5, 1e5, 10.0, {"all": 1e5})  # 100 µs for each particle-step
     monkeypatch.setattr(compete, "bound", lambda *_: limit)
     hard = replace(cases.CASES["tiny-hard"], stages=list)
     monkeypatch.setattr(cases, "CASES", {"tiny-hard": hard})

@@ -156,7 +156,7 @@ def case_table(results: Sequence[CaseResult]) -> Table:
         table.add_column(column, justify="right")
     for column in ("peer / ours", "range", "target"):
         table.add_column(column, justify="right")
-    table.add_column("", no_wrap=True)
+    table.add_column("", min_width=7, no_wrap=True)
     for result in results:
         head = f"{result.threads} thread{'s' * (result.threads > 1)}, a unit is a {result.unit}"
         table.add_row(Text(result.name, style="bold").append(f" ({head})", style="dim"))
