@@ -185,10 +185,10 @@ def _fold(sums: Any, finite: Any, interacting: bool, n: int, mean_field: Any) ->
     return True
 
 
-def _make_advance() -> Any:
-    digest = SOURCE_DIGEST
+def _make_advance(*, together: bool) -> Any:
+    digest = SOURCE_DIGEST, together  # the second, too, tells what is cached apart
 
-    @compiled(cache=True, parallel=PARALLEL)
+    @compiled(cache=True, parallel=PARALLEL if together else False)
     def advance(
         pieces: Pieces,
         draws: Draws,
@@ -214,7 +214,7 @@ def _make_advance() -> Any:
         for step in range(steps[0], steps[1]):
             if task.moving:
                 prepare(pieces, mean_field[step - task.origin], weights)
-            for chunk in numba.prange(chunks):
+            for chunk in numba.prange(chunks):  # a plain range in the calling thread
                 bounds = chunk_bounds(chunk, chunks, blocks)
                 finite[chunk] = sweep_chunk(
                     pieces, draws, task, step, weights, sums[chunk], theta, slopes, bounds
@@ -227,53 +227,8 @@ def _make_advance() -> Any:
     return advance
 
 
-@compiled()
-def advance_alone(
-    pieces: Pieces,
-    draws: Draws,
-    task: Task,
-    steps: tuple[int, int],
-    theta: Any,
-    mean_field: Any,
-    slopes: Any,
-) -> int:
-    """Do what `advance` does, to the same bits, in the calling thread."""
-    n = theta.shape[0]
-    blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
-    sums = np.empty((chunks, pieces.n_observables))
-    finite = np.empty(chunks, dtype=np.bool_)
-    weights = np.empty(pieces.n_weights, pieces.inputs.dtype)
-    for step in range(steps[0], steps[1]):
-        if task.moving:
-            prepare(pieces, mean_field[step - task.origin], weights)
-        for chunk in range(chunks):
-            bounds = chunk_bounds(chunk, chunks, blocks)
-            finite[chunk] = sweep_chunk(
-                pieces, draws, task, step, weights, sums[chunk], theta, slopes, bounds
-            )
-        following = min(step + 1 - task.origin, len(mean_field) - 1)
-        if not _fold(sums, finite, task.interacting, n, mean_field[following]):
-            return step
-    return -1
-
-
-def _make_advance_alone() -> Any:
-    digest = SOURCE_DIGEST
-
-    @compiled(cache=True)
-    def advance(
-        pieces: Pieces,
-        draws: Draws,
-        task: Task,
-        steps: tuple[int, int],
-        theta: Any,
-        mean_field: Any,
-        slopes: Any,
-    ) -> int:
-        _ = digest
-        return advance_alone(pieces, draws, task, steps, theta, mean_field, slopes)
-
-    return advance
+#: Drivers that do the same to the same bits, in all threads or in the calling one.
+_together, _alone = _make_advance(together=True), _make_advance(together=False)
 
 
 def _make_advance_replicates() -> Any:
@@ -299,12 +254,9 @@ def _make_advance_replicates() -> Any:
             rows = blocks if keeping else 0
             slopes = np.empty((rows, pieces.n_slopes * WIDTH), pieces.inputs.dtype)
             observe_alone(pieces, theta[r], mean_field[0], slopes)
-            failed[r] = advance_alone(pieces, own, task, (0, steps), theta[r], mean_field, slopes)
+            failed[r] = _alone(pieces, own, task, (0, steps), theta[r], mean_field, slopes)
 
     return advance_replicates
-
-
-_together, _alone = _make_advance(), _make_advance_alone()
 
 
 @blas_alone
