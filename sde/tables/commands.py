@@ -18,23 +18,35 @@ from sde.datasets import DatasetError
 from sde.study import ItemError, StoreError, WorkerError, cores
 from sde.tables.estimate import estimate, in_words
 from sde.tables.experiment import Setting, examples
-from sde.tables.order import Order
-from sde.tables.published import EXPERIMENTS
+from sde.tables.order import SPLITS, Order
+from sde.tables.published import CONVENTIONS, EXPERIMENTS
 from sde.tables.report import markdown, rendered
 from sde.tables.study import measure
 from sde.tables.summary import Report
 
-__all__ = ["tables"]
+__all__ = ["EXAMPLES", "tables"]
+
+EXAMPLES = (
+    "\b\nExamples:\n"
+    "  sde tables ecg5000 --recorded             what was found before, at once\n"
+    "  sde tables ecg5000 --seeds 20 --only 'Table 3'\n"
+    "  sde tables ecg5000 --seeds 20 --resume    after an interruption"
+)
 
 
 def tables(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=f"One of {', '.join(EXPERIMENTS)}.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", hidden=True, autocompletion=lambda: list(EXPERIMENTS))
+    ],
     seeds: Annotated[
         int | None,
-        typer.Option(min=1, help="Runs of each row; by default 200 of ECG5000, 5 of images."),
+        typer.Option(
+            min=1, metavar="N", help="Runs of each row; by default 200 of ECG5000, 5 of images."
+        ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; by default as many as there are cores.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Processes; by default as many as there are cores."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in a folder that holds finished runs.")
@@ -49,14 +61,18 @@ def tables(
     convention: Annotated[
         str,
         typer.Option(
+            metavar="|".join(CONVENTIONS),
+            autocompletion=lambda: CONVENTIONS,
             help="What σ of Type-III noise means: 'paper', its definition, or 'reference', the "
-            "implementation that accompanies it, which lacks a factor √2."
+            "implementation that accompanies it, which lacks a factor √2.",
         ),
     ] = "paper",
     split: Annotated[
         str | None,
         typer.Option(
-            help="Of ECG5000: 'random', anew with each seed, or 'archive', always the archive's."
+            metavar="|".join(SPLITS),
+            autocompletion=lambda: SPLITS,
+            help="Of ECG5000: 'random', anew with each seed, or 'archive', always the archive's.",
         ),
     ] = None,
     only: Annotated[
@@ -70,7 +86,10 @@ def tables(
     ] = False,
 ) -> None:
     """
-    Repeat the paper's Tables 1-6 and Figure 2 (a), and print them beside the published numbers.
+    Repeat tables of the paper, beside its numbers.
+
+    NAME is ecg5000 (Tables 1 to 4), mnist (Table 5) or cifar10 (Table 6 and Figure 2 (a)). How long
+    it will take is said at the start. Needs the extra 'learn', and the data: see `sde datasets`.
 
     Finished runs are kept in DIR, which also gets tables.json and tables.md. More seeds can be
     added later, with --resume. Runs come seed by seed, so that every row has equally many.
