@@ -170,8 +170,8 @@ def test_names_that_a_shell_completes_are_those_of_the_registries():
     from theory_checks.claims import CLAIMS
     from theory_checks.mutants import MUTANTS
 
-    assert names.CLAIMS == tuple(CLAIMS)
-    assert names.MUTANTS == tuple(MUTANTS)
+    assert tuple(CLAIMS) == names.CLAIMS
+    assert tuple(MUTANTS) == names.MUTANTS
 
 
 def test_version_is_shown(invoke):

@@ -66,7 +66,7 @@ def fetch(name: Name) -> None:
     Download a dataset, unless it is here already.
 
     NAME is one of ecg5000, mnist, fashion-mnist, cifar10, cifar100, digits. Prints the path of each
-    file. Needs the extra 'learn': pip install "levychaos[learn]".
+    file. A download needs the extra 'learn': pip install "levychaos[learn]".
     """
     _print(name, _files(storage.fetch, name))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
@@ -89,7 +90,7 @@ def tables(
     Repeat tables of the paper, beside its numbers.
 
     NAME is ecg5000 (Tables 1 to 4), mnist (Table 5) or cifar10 (Table 6 and Figure 2 (a)). How long
-    it will take is said at the start. Needs the extra 'learn', and the data: see `sde datasets`.
+    it will take is said at the start. The data are downloaded if need be: see `sde datasets`.
 
     Finished runs are kept in DIR, which also gets tables.json and tables.md. More seeds can be
     added later, with --resume. Runs come seed by seed, so that every row has equally many.
@@ -103,10 +104,10 @@ def tables(
         raise typer.BadParameter(str(error)) from error
     workers, out = _workers(workers), out or Path(f"tables-{name}")
     console = _console()
+    _require_folder(out, finished)
     if not finished:
         _require_data(order)
     with _failures(f"{order.command} --workers {workers} --out {shlex.quote(str(out))} --resume"):
-        out.mkdir(parents=True, exist_ok=True)
         with _bar(console) as bar:
             task = bar.add_task("runs", total=None)
 
@@ -155,7 +156,10 @@ def _show_recorded(name: str) -> None:
         raise typer.BadParameter(str(error)) from error
     folder = files("sde.tables") / "results"
     if not (folder / f"{name}.json").is_file():
-        typer.echo(f"Error: no results of {name} come with this package; run it", err=True)
+        typer.echo(
+            f"Error: no results of {name} come with this package; drop --recorded to run it",
+            err=True,
+        )
         raise typer.Exit(1)
     report = Report.from_json((folder / f"{name}.json").read_text(encoding="utf-8"))
     console = _console()
@@ -174,6 +178,24 @@ def _workers(workers: int | None) -> int:
             param_hint="--workers",
         )
     return workers or most
+
+
+def _require_folder(out: Path, finished: bool) -> None:
+    """Stop before anything is downloaded or run if the results have no place, or there are none."""
+    if finished and not out.is_dir():
+        raise typer.BadParameter(
+            f"need a folder with finished runs, got {out}; drop --finished to run them",
+            param_hint="--out",
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise typer.BadParameter(
+            f"need a folder that can be written to, got {out}: {error.strerror}; choose another",
+            param_hint="--out",
+        ) from error
 
 
 def _require_data(order: Order) -> None:

@@ -1,5 +1,6 @@
 """The command `sde train DATASET`: one training, its history, and the pruning of its network."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -118,9 +119,21 @@ def _examples(name: str, seed: int) -> Dataset:
 
 def _check_writable(out: Path | None) -> None:
     """Stop before anything is trained if a file can't be written."""
-    if out is not None and not out.resolve().parent.is_dir():
+    if out is None:
+        return
+    folder = out.resolve().parent
+    if not folder.is_dir():
         raise typer.BadParameter(
             f"need a folder that exists, got {out.parent}; make it", param_hint="--out"
+        )
+    if out.is_dir():
+        raise typer.BadParameter(
+            f"need a file, got the folder {out}; name a file in it", param_hint="--out"
+        )
+    if not os.access(folder, os.W_OK):
+        raise typer.BadParameter(
+            f"need a folder that can be written to, got {folder}; choose another",
+            param_hint="--out",
         )
 
 
