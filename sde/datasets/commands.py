@@ -94,13 +94,14 @@ def _print(name: str, paths: list[Path]) -> None:
 
 def _where(name: str) -> str:
     """Say in a few words where a dataset is."""
-    source = SOURCES[name]
+    source, install = SOURCES[name], 'not here; pip install "levychaos[learn]"'
     if not source.files:
-        there = find_spec("sklearn") is not None
-        return "in scikit-learn" if there else 'not here; pip install "levychaos[learn]"'
+        return "in scikit-learn" if find_spec("sklearn") is not None else install
     try:
         paths = storage.holding(name)
-    except (DatasetError, ImportError) as error:
+    except DatasetError as error:
         return str(error)
+    except ImportError:  # nothing can have been downloaded
+        return install
     folders = dict.fromkeys(str(each.parent) for each in paths)
     return ", ".join(folders) or f"not here; fetch downloads {source.megabytes} MB"
