@@ -117,7 +117,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
     result = call("tables", "tiny", "--workers", 1, "--out", tmp_path / "file" / "x")
     assert result.exit_code == 2
-    assert "Not a directory; choose another" in said(result)
+    assert "file is not one; choose another" in said(result)
 
 
 @pytest.mark.usefixtures("tiny")

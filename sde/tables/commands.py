@@ -1,12 +1,12 @@
 """The command `sde tables ecg5000 | mnist | cifar10`."""
 
+import os
 import shlex
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
@@ -108,6 +108,7 @@ def tables(
     if not finished:
         _require_data(order)
     with _failures(f"{order.command} --workers {workers} --out {shlex.quote(str(out))} --resume"):
+        out.mkdir(parents=True, exist_ok=True)
         with _bar(console) as bar:
             task = bar.add_task("runs", total=None)
 
@@ -187,15 +188,14 @@ def _require_folder(out: Path, finished: bool) -> None:
             f"need a folder with finished runs, got {out}; drop --finished to run them",
             param_hint="--out",
         )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=out):
-            pass
-    except OSError as error:
+    path = out.resolve()
+    there = next(each for each in (path, *path.parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
         raise typer.BadParameter(
-            f"need a folder that can be written to, got {out}: {error.strerror}; choose another",
+            f"need a folder that can be written to, got {out}, but {there} is not one; choose "
+            "another",
             param_hint="--out",
-        ) from error
+        )
 
 
 def _require_data(order: Order) -> None:
