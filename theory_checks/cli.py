@@ -47,7 +47,7 @@ def _show_version(wanted: bool) -> None:
     epilog=(
         "\b\nExamples:\n"
         "  theory-checks run                         every claim, in a few minutes\n"
-        "  theory-checks run theorem-4.2 lemma-C.1   only these\n"
+        "  theory-checks run theorem-4.2 --out one   only this one\n"
         "  theory-checks list                        the claims, and the verdict on record"
     )
 )
@@ -97,7 +97,7 @@ def list_claims() -> None:
         "\b\nExamples:\n"
         "  theory-checks run --profile quick --out results\n"
         "  theory-checks run theorem-4.2 --seed 1 --out other-noise\n"
-        "  theory-checks run --profile standard --workers 2 --out results --resume"
+        "  theory-checks run --profile standard --workers 2 --out standard --resume"
     )
 )
 def run(
