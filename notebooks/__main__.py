@@ -15,14 +15,18 @@ STATIC = Path(__file__).parent / "site" / "_static"
 app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Make the site of notebooks and reference, or strip the notebooks.",
+    rich_markup_mode=None,
+    help="Run the notebooks and make the site of notebooks and reference (a few minutes); or draw "
+    "the figure of the README, or strip the notebooks.",
 )
 
 
 @app.callback(invoke_without_command=True)
 def build(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(help="Folder of the site.")] = Path("build/site"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the site.")] = Path(
+        "build/site"
+    ),
 ) -> None:
     """Run every notebook and make the site (about two minutes)."""
     if context.invoked_subcommand:
@@ -42,16 +46,16 @@ def build(
 
 @app.command("figure")
 def figure(
-    out: Annotated[Path, typer.Option(help="Folder of the figure.")] = STATIC,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the figure.")] = STATIC,
 ) -> None:
-    """Train, prune, and draw the figure of the README (about two minutes)."""
+    """Draw the figure of the README (about two minutes)."""
     for name in pruning_figure(out):
         typer.echo(str(out / name))
 
 
 @app.command("strip")
 def strip_all() -> None:
-    """Remove outputs and an editor's traces from every notebook of this folder."""
+    """Remove outputs from every notebook, for a commit."""
     for path in notebooks():
         notebook = strip(nbformat.read(path, as_version=4))
         path.write_text(text(notebook), encoding="utf-8")

@@ -33,8 +33,9 @@ def assemble(executed: Iterable[tuple[str, Any]], folder: Path) -> None:
     shutil.copytree(FOLDER / "site", folder)
     for name in TOP_LEVEL:
         page = (ROOT / name).read_text(encoding="utf-8")
-        # pictures are where the site has them
-        (folder / name).write_text(page.replace("notebooks/site/", ""), encoding="utf-8")
+        # pictures are where the site has them, and its front page has the name
+        page = page.replace("notebooks/site/", "").replace("# levychaos\n", "# Guide\n", 1)
+        (folder / name).write_text(page, encoding="utf-8")
     notebooks = dict(executed)
     for name, notebook in notebooks.items():
         nbformat.write(notebook, folder / name)

@@ -1,12 +1,13 @@
 """A Sphinx extension: formulas as MathML, which browsers show without scripts, fonts or network."""
 
+import re
 from typing import Any
 
 from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 
-__all__ = ["setup"]
+__all__ = ["setup", "untagged"]
 
 
 def _inline(self: Any, node: nodes.math) -> None:
@@ -15,11 +16,17 @@ def _inline(self: Any, node: nodes.math) -> None:
 
 
 def _block(self: Any, node: nodes.math_block) -> None:
-    label = node.get("number")
+    formula, tag = untagged(node.astext())
+    label = tag or node.get("number")
     number = f'<span class="eqno">({label})</span>' if label else ""
-    self.body.append(f'<div class="math">{convert(_rows(node.astext()), display="block")}{number}')
-    self.body.append("</div>")
+    self.body.append(f'<div class="math">{convert(_rows(formula), display="block")}{number}</div>')
     raise nodes.SkipNode
+
+
+def untagged(formula: str) -> tuple[str, str]:
+    r"""Return a formula without its `\tag{...}`, and the tag: a number belongs at the margin."""
+    found = re.search(r"\\tag\{(.*?)\}", formula)
+    return (formula.replace(found[0], ""), found[1]) if found else (formula, "")
 
 
 def _rows(formula: str) -> str:

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from sde.datasets import commands
-from sde.tables.commands import tables
-from sde.training.commands import train_command
+from sde.datasets import commands as datasets
+from sde.tables import commands as tables
+from sde.training import commands as training
 
 __all__ = ["app", "load_suite"]
 
@@ -22,14 +22,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    help="Simulate particle systems with stable noise, and train networks with it.",
-    epilog="Start with: sde bench --list",
+    rich_markup_mode=None,  # no frames: what help and errors say can be copied
 )
-app.add_typer(commands.app, name="datasets")
-app.command("tables")(tables)
-app.command("train")(train_command)
+app.command("train", epilog=training.EXAMPLES)(training.train_command)
+app.add_typer(datasets.app, name="datasets")
+app.command("tables", epilog=tables.EXAMPLES)(tables.tables)
 
 
 def _show_version(wanted: bool) -> None:
@@ -38,7 +36,15 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(
+    epilog=(
+        "\b\nExamples:\n"
+        "  sde train digits --alpha 1.5 --kind III --sigma 0.05\n"
+        "  sde datasets list\n"
+        "  sde tables ecg5000 --recorded\n"
+        "  sde bench --list"
+    )
+)
 def main(
     _version: Annotated[
         bool,
@@ -47,35 +53,56 @@ def main(
         ),
     ] = False,
 ) -> None:
-    """Simulate interacting particle systems driven by stable noise."""
+    """
+    Train networks with stable noise, and repeat the paper's experiments and the benchmark.
+
+    Particle systems are simulated from Python: `import sde`, as the README and the notebooks of the
+    sources show. Theorems are checked by another command, theory-checks.
+    """
 
 
-@app.command()
+def _cases() -> list[str]:
+    return [case.name for case in load_suite().find([])]
+
+
+@app.command(
+    epilog=(
+        "\b\nExamples:\n"
+        "  sde bench --list\n"
+        "  sde bench draws 'vectors-III*'\n"
+        "  sde bench --json bench.json"
+    )
+)
 def bench(
     cases: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="CASE",
-            help="Cases to measure, or patterns such as 'step*' (see --list); all by default.",
-        ),
+        typer.Argument(metavar="CASE", hidden=True, autocompletion=_cases),
     ] = None,
     json: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write every number to this file as well."),
     ] = None,
     rounds: Annotated[
-        int, typer.Option(min=7, help="How often the contestants take turns, 7 at least.")
+        int,
+        typer.Option(min=7, metavar="N", help="How often the contestants take turns, 7 at least."),
     ] = 7,
     threads: Annotated[
-        int, typer.Option(min=1, help="Threads of every contestant, and cores of the process.")
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Threads of every contestant, and cores of the process."
+        ),
     ] = 2,
     seconds: Annotated[
-        float, typer.Option(min=0.0, help="Shortest turn; a call may last longer.")
+        float, typer.Option(min=0.0, metavar="S", help="Shortest turn; a call may last longer.")
     ] = 0.2,
     only_list: Annotated[bool, typer.Option("--list", help="Show the cases and stop.")] = False,
 ) -> None:
     """
-    Time this library against the peers that are installed, on the same work.
+    Time this library against others on the same work.
+
+    CASE is a case to measure, or a pattern such as 'step*' (see --list); without one, all are
+    measured, which takes many minutes. The others are SciPy, NumPy, JAX and PyTorch, as far as they
+    are installed: pip install "levychaos[bench]".
 
     The contestants take turns, and every ratio is taken within a turn. Each is first checked to
     compute the same drift and noise of the same law. A table is shown for each case when it is

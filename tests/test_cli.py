@@ -1,6 +1,8 @@
 """The command line, over a registry of fake claims."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from types import ModuleType
@@ -91,11 +93,27 @@ def test_report_writes_the_report_again(invoke, tmp_path):
     assert (tmp_path / "results" / "report.html").read_bytes() == first
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("report", "--help")])
-def test_help_names_what_a_newcomer_needs(invoke, arguments):
-    result = invoke(*arguments)
+@pytest.mark.parametrize(
+    ("command", "needed"),
+    [
+        ((), ["run", "list", "calibrate", "report", "--install-completion", "a report"]),
+        (
+            ("run",),
+            ["quick", "standard", "deep", "minute or two", "hours", "compiles", "report.html"],
+        ),
+        (("list",), ["on record"]),
+        (("calibrate",), ["A mutant is a deliberate mistake"]),
+        (("report",), ["results.json", "--out of `theory-checks run`"]),
+    ],
+)
+def test_help_says_what_a_newcomer_needs(invoke, command, needed):
+    result = invoke(*command, "--help")
     assert result.exit_code == 0
-    assert "results" in result.stdout
+    told = words(result.stdout)
+    for each in needed:
+        assert each in told
+    assert f"Example{'' if command in {('list',), ('report',)} else 's'}: theory-checks" in told
+    assert not re.search(r"<(bool|str|int|float|path|list)", told), told
 
 
 def test_help_imports_neither_the_compiler_nor_matplotlib():
@@ -113,6 +131,47 @@ def test_the_package_runs_as_a_module():
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "theory-checks" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("run theorem-4.1 theorem-4", ["theorem-4.1", "theorem-4.2", "theorem-4.3"]),
+        ("run --profile ", ["quick", "standard", "deep"]),
+        ("calibrate --claims lemma-D", ["lemma-D.1"]),
+        ("calibrate --mutants no", ["noise-scale", "none"]),
+        ("calib", ["calibrate"]),
+    ],
+)
+def test_a_shell_completes_names_without_the_simulator(line, offered):
+    words = ["theory-checks", *line.split(" ")]
+    protocol = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    code = (
+        "import sys\n"
+        "from theory_checks.cli import app\n"
+        "try:\n"
+        "    app(prog_name='theory-checks')\n"
+        "finally:\n"
+        "    assert not {'numba', 'numpy', 'rich'} & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | protocol | {"_THEORY_CHECKS_COMPLETE": "complete_bash"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == offered, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_names_that_a_shell_completes_are_those_of_the_registries():
+    from theory_checks import names
+    from theory_checks.claims import CLAIMS
+    from theory_checks.mutants import MUTANTS
+
+    assert tuple(CLAIMS) == names.CLAIMS
+    assert tuple(MUTANTS) == names.MUTANTS
 
 
 def test_version_is_shown(invoke):

@@ -123,3 +123,9 @@ def test_a_scheduler_that_does_not_answer_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(sde.study.cluster, "PATIENCE", 0.5)
     with pytest.raises(WorkerError, match=r"need a dask scheduler that answers at 'tcp://127"):
         run(CLAIMS, "quick", 0, tmp_path, quiet(), scheduler="tcp://127.0.0.1:9")
+
+
+def test_an_address_without_a_port_is_refused_before_a_client_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(sde.study.cluster, "Client", None)
+    with pytest.raises(WorkerError, match="missing port number"):
+        run(CLAIMS, "quick", 0, tmp_path, quiet(), scheduler="localhost")

@@ -361,6 +361,16 @@ def test_list_names_an_altered_file_of_ones_own(monkeypatch, tmp_path):
     assert "cifar-10-binary.tar.gz with SHA-256" in result.stdout
 
 
+def test_list_says_what_to_install(monkeypatch):
+    monkeypatch.delenv("SDE_CACHE", raising=False)
+    monkeypatch.delenv("SDE_DATA", raising=False)
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    result = invoke("list")
+    assert result.exit_code == 0
+    lines = {line.split()[0]: line for line in result.stdout.splitlines()}
+    assert lines["mnist"].endswith('not here; pip install "levychaos[learn]"')
+
+
 def test_fetch_and_path_print_the_files(published, tmp_path):
     published("ecg5000")
     missing = invoke("path", "ecg5000")

@@ -11,10 +11,11 @@ from urllib.parse import unquote
 
 import nbformat
 import pytest
+from latex2mathml.converter import convert
 
 import sde
 import theory_checks
-from notebooks import building, execution
+from notebooks import building, execution, mathml
 from theory_checks import pictures, statistics
 from theory_checks.claims import CLAIMS
 from theory_checks.errata import ERRATA
@@ -102,6 +103,21 @@ def test_it_names_what_exists(path):
         assert CLAIMS.keys() >= {n for n in names.split() if not n.startswith("opinions")}
     for target in re.findall(r"\]\(([^)#]+\.ipynb)\)", prose):
         assert (execution.FOLDER / target).exists(), target
+
+
+@each_notebook
+def test_its_formulas_are_understood(path):
+    prose = "\n\n".join(texts(path, "markdown"))
+    formulas = re.findall(r"\$\$(.+?)\$\$|\$([^$]+)\$", prose, re.DOTALL)
+    assert formulas or path.name.startswith("7")
+    for block, inline in formulas:
+        formula, _ = mathml.untagged(block or inline)
+        assert "\\" not in convert(formula), formula
+
+
+def test_the_number_of_a_formula_is_beside_it():
+    assert mathml.untagged(r"a = b. \tag{4}") == ("a = b. ", "4")
+    assert mathml.untagged("a = b") == ("a = b", "")
 
 
 class Page(HTMLParser):

@@ -1,6 +1,7 @@
 """The commands `sde tables` and `sde train`."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -116,7 +117,15 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
     result = call("tables", "tiny", "--workers", 1, "--out", tmp_path / "file" / "x")
     assert result.exit_code == 2
-    assert "Not a directory" in said(result)
+    assert "file is not one; choose another" in said(result)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_tables_of_what_is_finished_need_a_folder(tmp_path):
+    result = call("tables", "tiny", "--finished", "--out", tmp_path / "x")
+    assert result.exit_code == 2
+    assert "drop --finished to run them" in said(result)
+    assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.usefixtures("tiny")
@@ -191,6 +200,7 @@ def test_a_history_is_thinned_to_what_fits():
         (("digits", "--width", 0), 2, "need width >= 1"),
         (("digits", "--max-steps", 0), 2, "need max_steps >= 1"),
         (("digits", "--out", "no-such-folder/net.npz"), 2, "need a folder that exists"),
+        (("digits", "--out", "."), 2, "need a file, got the folder ."),
         (("digits", "--width", 8, "--learning-rate", 1e60), 1, "got divergence at step"),
     ],
 )
@@ -198,3 +208,49 @@ def test_trainings_that_make_no_sense_are_refused(arguments, status, message):
     result = call("train", *arguments)
     assert result.exit_code == status
     assert message in said(result)
+
+
+# --- what a newcomer sees
+
+
+@pytest.mark.parametrize(
+    ("command", "needed"),
+    [
+        ((), ["train", "datasets", "tables", "bench", "notebooks", "theory-checks"]),
+        (("train",), list(sde.datasets.NAMES)),
+        (("tables",), list(EXPERIMENTS)),
+        (("bench",), ["SciPy, NumPy, JAX and PyTorch", "levychaos[bench]"]),
+        (("datasets",), ["SDE_DATA", "SDE_CACHE"]),
+        (("datasets", "list"), []),
+        (("datasets", "path"), list(sde.datasets.NAMES)),
+        (("datasets", "fetch"), [*sde.datasets.NAMES, "levychaos[learn]"]),
+    ],
+)
+def test_help_says_what_a_newcomer_needs(command, needed):
+    result = call(*command, "--help")
+    assert result.exit_code == 0
+    told = said(result)
+    for each in needed:
+        assert each in told
+    assert re.search(f"Examples?: {' '.join(['(SDE_DATA=.* )?sde', *command])}", told)
+    assert not re.search(r"<(bool|str|int|float|path|list)", told)
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("tables e", ["ecg5000"]),
+        ("tables ecg5000 --convention ", ["paper", "reference"]),
+        ("tables ecg5000 --split a", ["archive"]),
+        ("train fash", ["fashion-mnist"]),
+        ("train digits --kind II", ["II", "III"]),
+        ("datasets fetch cifar1", ["cifar10", "cifar100"]),
+        ("bench matrix", ["matrix-p140-m500", "matrix-p784-m1000"]),
+    ],
+)
+def test_a_shell_completes_names(line, offered):
+    words = ["sde", *line.split(" ")]
+    protocol = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    protocol["_SDE_COMPLETE"] = "complete_bash"
+    result = CliRunner().invoke(app, env=protocol, prog_name="sde")
+    assert result.stdout.split() == offered

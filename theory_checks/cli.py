@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
+from theory_checks import names
+
 if TYPE_CHECKING:
     from theory_checks.claim import Claim
     from theory_checks.results import Report
@@ -28,10 +30,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    help="Test the theorems about particle systems with stable noise on real simulations.",
-    epilog="Start with: theory-checks run --profile quick --out results",
+    rich_markup_mode=None,  # no frames: what help and errors say can be copied
 )
 
 
@@ -43,7 +43,14 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(
+    epilog=(
+        "\b\nExamples:\n"
+        "  theory-checks run                         every claim, in a few minutes\n"
+        "  theory-checks run theorem-4.2 --out one   only this one\n"
+        "  theory-checks list                        the claims, and the verdict on record"
+    )
+)
 def main(
     _version: Annotated[
         bool,
@@ -52,7 +59,12 @@ def main(
         ),
     ] = False,
 ) -> None:
-    """Test the theorems about particle systems with stable noise on real simulations."""
+    """
+    Test theorems about particle systems with stable noise on simulations that can refute them.
+
+    Each claim is a numbered statement of the paper, simulated inside and outside its assumptions;
+    the verdict (holds, holds, not sharp, fails as printed, or inconclusive) comes with intervals.
+    """
 
 
 class Profile(StrEnum):
@@ -63,9 +75,13 @@ class Profile(StrEnum):
     deep = "deep"
 
 
-@app.command("list")
+@app.command("list", epilog=("\b\nExample:\n  theory-checks list"))
 def list_claims() -> None:
-    """Show the claims that can be checked, and the verdict on record for each."""
+    """
+    Show the claims, and the verdict on record for each.
+
+    Claims of other installed packages come after those of the paper.
+    """
     from rich.table import Table
 
     from theory_checks.runner import default_console
@@ -76,31 +92,40 @@ def list_claims() -> None:
     default_console().print(table)
 
 
-@app.command()
+@app.command(
+    epilog=(
+        "\b\nExamples:\n"
+        "  theory-checks run --profile quick --out results\n"
+        "  theory-checks run theorem-4.2 --seed 1 --out other-noise\n"
+        "  theory-checks run --profile standard --workers 2 --out standard --resume"
+    )
+)
 def run(
     claims: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="CLAIM",
-            help="Claims to check, such as theorem-4.2 (see `theory-checks list`); all by default.",
-        ),
+        typer.Argument(metavar="CLAIM", hidden=True, autocompletion=lambda: names.CLAIMS),
     ] = None,
     profile: Annotated[
         Profile,
         typer.Option(
-            help="How much to simulate: quick decides every verdict in about a minute, standard "
-            "and deep take longer and give narrower intervals."
+            help="How much to simulate. quick decides every verdict in a minute or two on two "
+            "cores; standard simulates about ten times as much, for narrower intervals, and deep "
+            "more than a hundred times as much, which takes hours."
         ),
     ] = Profile.quick,
     out: Annotated[
         Path,
         typer.Option(
-            help="Folder for results.json, report.html, the figures and what is finished; made if "
-            "missing."
+            metavar="DIR",
+            help="Folder for report.html, results.json, the figures and what is finished; made if "
+            "missing.",
         ),
     ] = Path("results"),
     seed: Annotated[
-        int, typer.Option(help="Seed of all simulations: the same seed gives the same results.")
+        int,
+        typer.Option(
+            metavar="N", help="Seed of all simulations: the same seed gives the same results."
+        ),
     ] = 0,
     resume: Annotated[
         bool,
@@ -122,7 +147,11 @@ def run(
     ] = None,
 ) -> None:
     """
-    Check claims on simulations, and write results, figures and a report.
+    Check claims on simulations, and write a report.
+
+    CLAIM is a name such as theorem-4.2, as `theory-checks list` shows them; without one, all are
+    checked. The report is DIR/report.html, one page for any browser. The first run compiles the
+    simulator for about a minute; later ones start at once.
 
     Finished work is kept in the folder at once: after Ctrl-C, a crash or a
     power cut, --resume goes on. Interruptions and workers change no result.
@@ -187,37 +216,70 @@ def _stopping(out: Path) -> Iterator[None]:
         raise typer.Exit(130) from error
 
 
-@app.command()
+@app.command(
+    epilog=(
+        "\b\nExamples:\n"
+        "  theory-checks calibrate --seeds 100 --workers 2\n"
+        "  theory-checks calibrate --seeds 20 --claims theorem-4.2 --mutants noise-scale"
+    )
+)
 def calibrate(
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, each of all simulations.")],
+    seeds: Annotated[
+        int,
+        typer.Option(min=1, metavar="N", help="How many seeds, each of all simulations."),
+    ],
     claims: Annotated[
         list[str] | None,
-        typer.Option(metavar="CLAIM", help="A claim; may be repeated. All by default."),
+        typer.Option(
+            metavar="CLAIM",
+            autocompletion=lambda: names.CLAIMS,
+            help="A claim; may be repeated. All by default.",
+        ),
     ] = None,
     mutants: Annotated[
         list[str] | None,
-        typer.Option(metavar="MUTANT", help="A mutant, or none; may be repeated. All by default."),
+        typer.Option(
+            metavar="MUTANT",
+            autocompletion=lambda: (*names.MUTANTS, "none"),
+            help="A mutant, or 'none'; may be repeated. All by default.",
+        ),
     ] = None,
     out: Annotated[
         Path,
-        typer.Option(help="Folder for the records and tables; a calibration is continued there."),
+        typer.Option(
+            metavar="DIR",
+            help="Folder for the records and tables; a calibration is continued there.",
+        ),
     ] = Path("calibration"),
-    first_seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    first_seed: Annotated[int, typer.Option(metavar="N", help="The first seed.")] = 0,
     workers: Annotated[
-        int, typer.Option(min=1, help="Checks that run side by side, each in its own process.")
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Checks that run side by side, each in its own process."
+        ),
     ] = 1,
     minutes: Annotated[
         float,
-        typer.Option(min=0, help="Begin no check after so many minutes; 0 only writes the tables."),
+        typer.Option(
+            min=0,
+            metavar="M",
+            show_default="no limit",
+            help="Begin no check after so many minutes; 0 only writes the tables.",
+        ),
     ] = math.inf,
 ) -> None:
     """
-    Check claims for many seeds, as they are and with deliberate mistakes, in the quick profile.
+    Check the checks: many seeds, and deliberate mistakes.
+
+    Every claim is checked in the quick profile for every seed, as it is and with each mutant that
+    touches it. A mutant is a deliberate mistake: the simulator, or a law that the check relies on,
+    is wrong in one place (noise of another scale, say), and the verdict must change. A check that
+    notices no mutant could not fail, and would prove nothing.
 
     Says how often each verdict is the one on record, how often the intervals cover, and how often
     each mistake is noticed. Every finished check is kept: the same command continues a calibration
-    that was stopped. The exit status is 0 when every target is met, 1 when some is not, and 2 when
-    the command is not valid.
+    that was stopped. A check takes seconds, and there are about fifty a seed. The exit status
+    is 0 when every target is met, 1 when some is not, and 2 when the command is not valid.
     """
     chosen = _find(claims or [])
     from theory_checks.calibration import RecordsError
@@ -244,13 +306,15 @@ def calibrate(
     typer.echo("Every target is met.")
 
 
-@app.command("report")
+@app.command("report", epilog=("\b\nExample:\n  theory-checks report results"))
 def write_report(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder of a run, with its results.json.")
-    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", hidden=True)],
 ) -> None:
-    """Write report.html again, from results.json and the figures: one page for any browser."""
+    """
+    Write report.html again, from what a run left.
+
+    DIR is the folder of a run, with its results.json and figures: the --out of `theory-checks run`.
+    """
     from theory_checks.report import ResultsError, write
 
     try:
@@ -282,13 +346,14 @@ def _checked_seed(seed: int) -> int:
 
 
 def _conclude(report: "Report", out: Path) -> None:
-    """Say where the report is, and stop with status 1 when a verdict is not the one on record."""
-    typer.echo(f"Report: {out / 'report.html'}")
+    """Say which verdicts are not those on record (status 1), and where the report is."""
     for result in report.differing:
         typer.echo(
             f"{result.id}: the verdict is '{result.verdict}', on record is '{result.recorded}'",
             err=True,
         )
+    if not report.differing:
+        typer.echo("Every verdict is the one on record.")
+    typer.echo(f"Report: {out / 'report.html'}")
     if report.differing:
         raise typer.Exit(1)
-    typer.echo("Every verdict is the one on record.")

@@ -92,11 +92,17 @@ def nearest(name: str, known: Iterable[str]) -> str:
     --------
     >>> nearest("theorem-41", ["theorem-4.1", "lemma-C.1"])
     '; did you mean theorem-4.1?'
+    >>> nearest("LEMMA C1", ["theorem-4.1", "lemma-C.1"])
+    '; did you mean lemma-C.1?'
+    >>> nearest("4.1", ["theorem-4.1", "lemma-C.1"])
+    '; did you mean theorem-4.1?'
     >>> nearest("xyz", ["theorem-4.1"])
     ''
     """
-    close = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    lower = {each.lower(): each for each in known}
+    parts = [each for each in lower if name and name.lower() in each]
+    close = parts[:1] or get_close_matches(name.lower(), lower, n=1)
+    return f"; did you mean {lower[close[0]]}?" if close else ""
 
 
 def one_of(name: str, value: object, known: Iterable[str]) -> None:

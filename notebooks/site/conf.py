@@ -17,6 +17,7 @@ exclude_patterns = ["_*"]  # what other pages include
 default_role = "py:obj"  # `simulate` in a docstring is the function
 
 html_theme = "furo"
+pygments_dark_style = "a11y-high-contrast-dark"  # of the theme; its default underlines imports
 html_title = "levychaos"
 html_static_path = ["_static"]
 html_css_files = ["style.css"]

@@ -13,18 +13,33 @@ from sde.datasets.registry import NAMES, SOURCES
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="Find and download the datasets of the experiments. Files of your own are looked for in "
-    "the folder that SDE_DATA names, downloads are kept in SDE_CACHE or the system's cache folder.",
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", hidden=True, autocompletion=lambda: NAMES)]
+
+
+@app.callback(
+    epilog=(
+        "\b\nExamples:\n"
+        "  sde datasets list\n"
+        "  sde datasets fetch mnist\n"
+        "  SDE_DATA=~/data sde datasets path ecg5000"
+    )
 )
+def datasets() -> None:
+    """
+    Find and download the datasets of the experiments.
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help=f"One of {', '.join(NAMES)}.")]
+    Files of your own are looked for in $SDE_DATA/NAME (SDE_DATA is an environment variable, a
+    folder of yours). Downloads are kept in the folder that the variable SDE_CACHE names, or in the
+    system's cache folder. A file is used only if its checksum is right.
+    """
 
 
-@app.command("list")
+@app.command("list", epilog=("\b\nExample:\n  sde datasets list"))
 def show_all() -> None:
-    """Show each dataset, and whether and where it is on this machine."""
+    """Show each dataset, and whether and where it is."""
     row = "{:<15}{:<15}{:<9}{:<37}{}".format
     typer.echo(row("name", "train + test", "classes", "content", "where"))
     for name, source in SOURCES.items():
@@ -32,17 +47,27 @@ def show_all() -> None:
         typer.echo(row(name, sizes, source.n_classes, source.content, _where(name)))
 
 
-@app.command()
+@app.command(epilog=("\b\nExample:\n  sde datasets path mnist"))
 def path(name: Name) -> None:
-    """Print the path of each file of a dataset, verified; the exit status is 1 if it isn't here."""
+    """
+    Print the path of each file of a dataset.
+
+    NAME is one of ecg5000, mnist, fashion-mnist, cifar10, cifar100, digits. The files are verified;
+    the exit status is 1 if they are not on this machine.
+    """
     if not (paths := _files(storage.holding, name)) and SOURCES[name].files:
         raise _failure(f"{name} is not on this machine; run: sde datasets fetch {name}")
     _print(name, paths)
 
 
-@app.command()
+@app.command(epilog=("\b\nExample:\n  sde datasets fetch mnist"))
 def fetch(name: Name) -> None:
-    """Download a dataset, unless it is here already, and print the path of each file."""
+    """
+    Download a dataset, unless it is here already.
+
+    NAME is one of ecg5000, mnist, fashion-mnist, cifar10, cifar100, digits. Prints the path of each
+    file. A download needs the extra 'learn': pip install "levychaos[learn]".
+    """
     _print(name, _files(storage.fetch, name))
 
 
@@ -69,13 +94,14 @@ def _print(name: str, paths: list[Path]) -> None:
 
 def _where(name: str) -> str:
     """Say in a few words where a dataset is."""
-    source = SOURCES[name]
+    source, install = SOURCES[name], 'not here; pip install "levychaos[learn]"'
     if not source.files:
-        there = find_spec("sklearn") is not None
-        return "in scikit-learn" if there else 'not here; pip install "levychaos[learn]"'
+        return "in scikit-learn" if find_spec("sklearn") is not None else install
     try:
         paths = storage.holding(name)
-    except (DatasetError, ImportError) as error:
+    except DatasetError as error:
         return str(error)
+    except ImportError:  # nothing can have been downloaded
+        return install
     folders = dict.fromkeys(str(each.parent) for each in paths)
     return ", ".join(folders) or f"not here; fetch downloads {source.megabytes} MB"

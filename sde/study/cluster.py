@@ -12,6 +12,7 @@ from typing import Any, Self, cast
 import numba
 from distributed import Client, Future, get_worker
 from distributed import wait as wait_for
+from distributed.comm import resolve_address
 from distributed.scheduler import KilledWorker
 
 from sde.study.items import Call, Outcome, WorkerError, perform
@@ -59,6 +60,7 @@ class Cluster:
 
     def __enter__(self) -> Self:
         try:
+            resolve_address(self.address)  # a client of no address complains once more at its end
             self._client = Client(self.address, timeout=PATIENCE, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
             raise WorkerError(

@@ -1,5 +1,6 @@
 """The command `sde tables ecg5000 | mnist | cifar10`."""
 
+import os
 import shlex
 from collections import Counter
 from collections.abc import Iterator
@@ -18,23 +19,35 @@ from sde.datasets import DatasetError
 from sde.study import ItemError, StoreError, WorkerError, cores
 from sde.tables.estimate import estimate, in_words
 from sde.tables.experiment import Setting, examples
-from sde.tables.order import Order
-from sde.tables.published import EXPERIMENTS
+from sde.tables.order import SPLITS, Order
+from sde.tables.published import CONVENTIONS, EXPERIMENTS
 from sde.tables.report import markdown, rendered
 from sde.tables.study import measure
 from sde.tables.summary import Report
 
-__all__ = ["tables"]
+__all__ = ["EXAMPLES", "tables"]
+
+EXAMPLES = (
+    "\b\nExamples:\n"
+    "  sde tables ecg5000 --recorded             what was found before, at once\n"
+    "  sde tables ecg5000 --seeds 20 --only 'Table 3'\n"
+    "  sde tables ecg5000 --seeds 20 --resume    after an interruption"
+)
 
 
 def tables(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=f"One of {', '.join(EXPERIMENTS)}.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", hidden=True, autocompletion=lambda: list(EXPERIMENTS))
+    ],
     seeds: Annotated[
         int | None,
-        typer.Option(min=1, help="Runs of each row; by default 200 of ECG5000, 5 of images."),
+        typer.Option(
+            min=1, metavar="N", help="Runs of each row; by default 200 of ECG5000, 5 of images."
+        ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; by default as many as there are cores.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Processes; by default as many as there are cores."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in a folder that holds finished runs.")
@@ -49,14 +62,18 @@ def tables(
     convention: Annotated[
         str,
         typer.Option(
+            metavar="|".join(CONVENTIONS),
+            autocompletion=lambda: CONVENTIONS,
             help="What σ of Type-III noise means: 'paper', its definition, or 'reference', the "
-            "implementation that accompanies it, which lacks a factor √2."
+            "implementation that accompanies it, which lacks a factor √2.",
         ),
     ] = "paper",
     split: Annotated[
         str | None,
         typer.Option(
-            help="Of ECG5000: 'random', anew with each seed, or 'archive', always the archive's."
+            metavar="|".join(SPLITS),
+            autocompletion=lambda: SPLITS,
+            help="Of ECG5000: 'random', anew with each seed, or 'archive', always the archive's.",
         ),
     ] = None,
     only: Annotated[
@@ -70,7 +87,10 @@ def tables(
     ] = False,
 ) -> None:
     """
-    Repeat the paper's Tables 1-6 and Figure 2 (a), and print them beside the published numbers.
+    Repeat tables of the paper, beside its numbers.
+
+    NAME is ecg5000 (Tables 1 to 4), mnist (Table 5) or cifar10 (Table 6 and Figure 2 (a)). How long
+    it will take is said at the start. The data are downloaded if need be: see `sde datasets`.
 
     Finished runs are kept in DIR, which also gets tables.json and tables.md. More seeds can be
     added later, with --resume. Runs come seed by seed, so that every row has equally many.
@@ -84,6 +104,7 @@ def tables(
         raise typer.BadParameter(str(error)) from error
     workers, out = _workers(workers), out or Path(f"tables-{name}")
     console = _console()
+    _require_folder(out, finished)
     if not finished:
         _require_data(order)
     with _failures(f"{order.command} --workers {workers} --out {shlex.quote(str(out))} --resume"):
@@ -136,7 +157,10 @@ def _show_recorded(name: str) -> None:
         raise typer.BadParameter(str(error)) from error
     folder = files("sde.tables") / "results"
     if not (folder / f"{name}.json").is_file():
-        typer.echo(f"Error: no results of {name} come with this package; run it", err=True)
+        typer.echo(
+            f"Error: no results of {name} come with this package; drop --recorded to run it",
+            err=True,
+        )
         raise typer.Exit(1)
     report = Report.from_json((folder / f"{name}.json").read_text(encoding="utf-8"))
     console = _console()
@@ -155,6 +179,23 @@ def _workers(workers: int | None) -> int:
             param_hint="--workers",
         )
     return workers or most
+
+
+def _require_folder(out: Path, finished: bool) -> None:
+    """Stop before anything is downloaded or run if the results have no place, or there are none."""
+    if finished and not out.is_dir():
+        raise typer.BadParameter(
+            f"need a folder with finished runs, got {out}; drop --finished to run them",
+            param_hint="--out",
+        )
+    path = out.resolve()
+    there = next(each for each in (path, *path.parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise typer.BadParameter(
+            f"need a folder that can be written to, got {out}, but {there} is not one; choose "
+            "another",
+            param_hint="--out",
+        )
 
 
 def _require_data(order: Order) -> None:

@@ -12,7 +12,10 @@ from sde.tables.published import CONVENTIONS, EXPERIMENTS, Convention, Table
 from sde.tables.study import LIBRARIES, Found, settings_of
 from sde.tables.summary import Report, RowReport, TableReport
 
-__all__ = ["Order"]
+__all__ = ["SPLITS", "Order"]
+
+#: What ECG5000 may be split by.
+SPLITS = ("random", "archive")
 
 #: Runs of each row; the spread of those on ECG5000 is up to 35 points.
 SEEDS = {"ecg5000": 200}
@@ -104,7 +107,7 @@ class Order:
 def _split(name: str, split: str | None) -> Split | None:
     if split is None:
         return None
-    validation.known_name("split", split, ("archive", "random"))
+    validation.known_name("split", split, SPLITS)
     if all(table.split == "own" for table in EXPERIMENTS[name]):
         raise ValueError(f"need no split for {name}, got {split!r}; its own is kept")
     return "archive" if split == "archive" else "random"

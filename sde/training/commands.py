@@ -1,5 +1,6 @@
 """The command `sde train DATASET`: one training, its history, and the pruning of its network."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -13,37 +14,69 @@ from sde.training.fit import Fit, Record, TrainingDivergedError
 from sde.training.fully_connected import FullyConnectedNetwork
 from sde.training.train import train
 
-__all__ = ["train_command"]
+__all__ = ["EXAMPLES", "train_command"]
+
+EXAMPLES = (
+    "\b\nExamples:\n"
+    "  sde train digits\n"
+    "  sde train digits --alpha 1.5 --kind III --sigma 0.05 --out net.npz"
+)
 
 #: Most lines of a history that is printed.
 LINES = 12
 
 
 def train_command(
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help=f"One of {', '.join(NAMES)}.")],
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", hidden=True, autocompletion=lambda: NAMES)
+    ],
     width: Annotated[
         list[int] | None,
-        typer.Option(help="Hidden units, 1000 by default; once for each hidden layer."),
+        typer.Option(
+            metavar="N", help="Hidden units, 1000 by default; once for each hidden layer."
+        ),
     ] = None,
-    alpha: Annotated[float, typer.Option(help="Tail index of the noise, up to 2.")] = 1.75,
-    kind: Annotated[str, typer.Option(help="Type of the noise: I, II or III.")] = "I",
-    sigma: Annotated[float, typer.Option(help="Scale of the noise; 0 for none.")] = 0.0,
-    learning_rate: Annotated[float, typer.Option(help="η.")] = 0.01,
+    alpha: Annotated[
+        float, typer.Option(metavar="α", help="Tail index of the noise, up to 2 (Gaussian).")
+    ] = 1.75,
+    kind: Annotated[
+        str,
+        typer.Option(
+            metavar="I|II|III",
+            autocompletion=lambda: ("I", "II", "III"),
+            help="Type of the noise: equal coordinates, independent ones, or rotationally "
+            "invariant vectors.",
+        ),
+    ] = "I",
+    sigma: Annotated[
+        float, typer.Option(metavar="σ", help="Scale of the noise; 0 for none.")
+    ] = 0.0,
+    learning_rate: Annotated[float, typer.Option(metavar="η", help="Learning rate.")] = 0.01,
     batch_size: Annotated[
-        int | None, typer.Option(help="Data of a step; all of them by default.")
+        int | None, typer.Option(metavar="N", help="Data of a step; all of them by default.")
     ] = None,
-    max_steps: Annotated[int, typer.Option(help="Steps at most.")] = 1000,
+    max_steps: Annotated[int, typer.Option(metavar="N", help="Steps at most.")] = 1000,
     target_accuracy: Annotated[
-        float | None, typer.Option(help="Stop at this share of the training data, such as 0.95.")
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="Stop at this share of the training data, such as 0.95."
+        ),
     ] = None,
-    evaluate_every: Annotated[int, typer.Option(help="Steps between evaluations.")] = 50,
-    seed: Annotated[int, typer.Option(help="Of weights, noise, batches, and a random split.")] = 0,
+    evaluate_every: Annotated[
+        int, typer.Option(metavar="N", help="Steps between evaluations.")
+    ] = 50,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Of weights, noise, batches, and a random split.")
+    ] = 0,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the network to this .npz file.")
     ] = None,
 ) -> None:
     """
-    Train a network with heavy-tailed noise, and show its history and what pruning leaves of it.
+    Train a network with heavy-tailed noise, and prune it.
+
+    DATASET is one of ecg5000, mnist, fashion-mnist, cifar10, cifar100, digits; digits need no
+    download, but the extra 'learn'. Shows the history, and what pruning leaves.
 
     The noise of the last step is left out, as in the paper's experiments. ECG5000 is split at
     random and tells normal beats from all others.
@@ -86,9 +119,21 @@ def _examples(name: str, seed: int) -> Dataset:
 
 def _check_writable(out: Path | None) -> None:
     """Stop before anything is trained if a file can't be written."""
-    if out is not None and not out.resolve().parent.is_dir():
+    if out is None:
+        return
+    folder = out.resolve().parent
+    if not folder.is_dir():
         raise typer.BadParameter(
             f"need a folder that exists, got {out.parent}; make it", param_hint="--out"
+        )
+    if out.is_dir():
+        raise typer.BadParameter(
+            f"need a file, got the folder {out}; name a file in it", param_hint="--out"
+        )
+    if not os.access(folder, os.W_OK):
+        raise typer.BadParameter(
+            f"need a folder that can be written to, got {folder}; choose another",
+            param_hint="--out",
         )
 
 
