@@ -24,7 +24,7 @@ import sde
 RANKS = 256
 
 #: Exchanges that are timed by themselves.
-EXCHANGES = 1000
+EXCHANGES = 200
 
 
 class TimedComm:
