@@ -28,6 +28,13 @@ __all__ = ["flow_by_modes"]
 MODE_TOLERANCE = {"fourier": 1e-13, "fourier-continuous": 1e-11}
 MAX_MODES = 4096
 
+#: Most modes squared times steps of the Euler chain: a quarter of an hour. A flow of interest takes
+#: less than a second.
+MAX_WORK = 1 << 30
+
+#: Complex numbers in a block of rows of the matrix that mixes the modes of the Euler chain: 64 MB.
+BLOCK = 1 << 22
+
 #: Most evaluations of the equations in continuous time: some seconds. A flow of interest needs
 #: thousands.
 MAX_EVALUATIONS = 50_000
@@ -43,16 +50,21 @@ def flow_by_modes(
     )
     modes = 2 * max(8, int(np.abs(chain.multiples).max()))
     values = _finite(solve, noise, grid, initial, modes)
-    while modes < MAX_MODES:
+    while True:
         modes *= 2
         finer = _finite(solve, noise, grid, initial, modes)
         change = np.abs(finer - values)
         values = finer
         if change.max() <= MODE_TOLERANCE[method] * max(1.0, np.abs(values).max()):
             return values, change
+        too_long = method == "fourier" and (2 * modes) ** 2 * grid.steps > MAX_WORK
+        if modes >= MAX_MODES or too_long:
+            break
     raise ValueError(
-        f"need a flow that {MAX_MODES} Fourier modes resolve, but the last doubling changed it by "
-        f"{change.max():.2g}; use a smoother initial law, more noise, or method='particles'"
+        f"need a flow that {modes} Fourier modes resolve, but the last doubling changed it by "
+        f"{change.max():.2g}"
+        + (f", and more take too long in {grid.steps} steps" if too_long else "")
+        + "; use a smoother initial law, more noise, a larger dt, or method='particles'"
     )
 
 
@@ -127,7 +139,7 @@ class _TrigonometricNetwork:
         r"""Flow of the Euler chain: :math:`c_k' = d_k E e^{ik\omega(\theta + \eta b(\theta))}`.
 
         The factor :math:`e^{ik\omega\eta b(\theta)}` is periodic; its Fourier coefficients, by FFT,
-        mix the modes.
+        mix the modes, some rows at a time.
         """
         k = np.arange(modes + 1)
         c = initial.characteristic_function(np.asarray(k * self.frequency, np.float64))
@@ -135,14 +147,13 @@ class _TrigonometricNetwork:
         points = 4 * modes
         angle = 2 * np.pi * np.arange(points) / points  # ωθ over one period
         cosines = np.cos(np.outer(self.multiples, angle))
-        rows = k[:, None] + np.arange(-modes, modes + 1)[None, :]
+        count = max(1, BLOCK // points)
+        blocks = [k[first : first + count] for first in range(0, modes + 1, count)]
+        unit = 1j * self.frequency * grid.dt
         values = [self.observables(c)]
         for _ in range(grid.steps):
             drift = self.weights(values[-1]) @ cosines
-            phase = np.exp(1j * self.frequency * grid.dt * np.outer(k, drift))
-            mixing = np.fft.fft(phase, axis=1) / points  # coefficient of e^{i l ωθ} at index l
-            shifts = np.take(mixing, np.arange(-modes, modes + 1), axis=1)
-            c = damping * (shifts * _mode(c, rows)).sum(axis=1)
+            c = damping * np.concatenate([_moved(c, block, unit, drift) for block in blocks])
             values.append(self.observables(c))
         return np.stack(values)
 
@@ -191,6 +202,16 @@ class _TrigonometricNetwork:
             )
         states = solution.y[: modes + 1] + 1j * solution.y[modes + 1 :]
         return np.stack([self.observables(c) for c in states.T])
+
+
+def _moved(
+    c: NDArray[np.complex128], k: NDArray[np.int64], unit: complex, drift: NDArray[np.float64]
+) -> NDArray[np.complex128]:
+    """Return E exp(ikω(θ + ηb(θ))) for some k; the drift is at the points of one period."""
+    near = np.arange(1 - len(c), len(c))
+    mixing = np.fft.fft(np.exp(unit * np.outer(k, drift)), axis=1) / len(drift)
+    shifts = np.take(mixing, near, axis=1)  # coefficient of e^{i l ωθ} at index l
+    return np.asarray((shifts * _mode(c, k[:, None] + near)).sum(axis=1))
 
 
 def _mode(c: NDArray[np.complex128], index: NDArray[np.int64]) -> NDArray[np.complex128]:

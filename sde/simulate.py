@@ -103,7 +103,7 @@ def simulate(
     -----
     The result does not depend on the number of threads (`numba.set_num_threads`). Memory: the
     state, what `save_at` asks for, and, while they take no more than 64 MB (512 MB from dimension
-    16 on), the n m l slopes of a network's features, kept from one step to the next.
+    32 on), the n m l slopes of a network's features, kept from one step to the next.
 
     Examples
     --------

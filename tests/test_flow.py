@@ -135,6 +135,26 @@ def test_exact_flow_refuses_what_it_does_not_apply_to(net, initial, message, met
         sde.mean_field_flow(net, noise, t1=1.0, dt=0.5, initial=initial, method=method)
 
 
+def test_rows_of_the_mixing_of_modes_are_independent(monkeypatch):
+    net, noise = sines(), sde.StableNoise(1.5, "I")
+    options = {"t1": 1.0, "dt": 0.25, "method": "fourier"}
+    whole = sde.mean_field_flow(net, noise, **options).values
+    monkeypatch.setattr("sde.fourier.BLOCK", 400)
+    assert sde.mean_field_flow(net, noise, **options).values.tobytes() == whole.tobytes()
+
+
+def test_a_chain_whose_modes_would_take_hours_is_refused(monkeypatch):
+    net = sde.MeanFieldNetwork([[1.0]], [-1], "sine", amplitude=30.0)
+    options = {"t1": 2.0, "dt": 0.5, "initial": sde.Point(0.3), "method": "fourier"}
+    monkeypatch.setattr("sde.fourier.MAX_WORK", 64**2 * 4)
+    with pytest.raises(ValueError, match=r"need a flow that 64 .*take too long in 4 steps; use"):
+        sde.mean_field_flow(net, sde.StableNoise(1.5, "I", 0.0), **options)
+    monkeypatch.setattr("sde.fourier.MAX_WORK", 1 << 30)
+    monkeypatch.setattr("sde.fourier.MAX_MODES", 64)
+    with pytest.raises(ValueError, match=r"that 64 Fourier .*changed it by [^,]*; use"):
+        sde.mean_field_flow(net, sde.StableNoise(1.5, "I", 0.0), **options)
+
+
 def test_bad_arguments_are_refused():
     net, noise = sines(), sde.StableNoise(1.5, "I")
     for error, message, changed in (

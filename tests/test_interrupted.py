@@ -133,6 +133,15 @@ def children(pid):
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+@pytest.fixture
+def interruptible():
+    """Programs can be interrupted: those that a shell's background starts ignore it otherwise."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_killed_interrupted_and_resumed_by_hand(tmp_path, environment, undisturbed):
     out, ledger = tmp_path / "out", tmp_path / "ledger"
     environment |= {PAUSE: "0.1"}

@@ -16,6 +16,7 @@ from sde import ranks
 
 MPIEXEC = shutil.which("mpiexec")
 RANKED = Path(__file__).with_name("ranked.py")
+SCALE = Path(__file__).parent / "benchmarks" / "scale.py"
 
 needs_mpi = pytest.mark.skipif(
     MPIEXEC is None or find_spec("mpi4py") is None,
@@ -97,3 +98,15 @@ def test_an_error_in_one_process_ends_all(tmp_path):
     done = mpiexec(2, str(script))
     assert done.returncode != 0
     assert "need a point of dimension 1, got (1.0, 2.0)" in done.stderr
+
+
+@needs_mpi
+@pytest.mark.parametrize(("size", "more", "own"), [(2, (), 50_048), (1, ("--one-of", "256"), 384)])
+def test_the_constants_of_the_page_on_scale_are_measured_again(size, more, own):
+    done = mpiexec(size, str(SCALE), "--n", "1e5", "--steps", "2", *more)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["particles of a rank"] == own
+    assert found["ns a particle-step"] > 0
+    assert 0 < found["share of exchanges"] < 1
+    assert ("bytes of an exchange" in found) == (size == 2)
