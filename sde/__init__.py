@@ -1,6 +1,7 @@
 """Interacting particle systems driven by stable Lévy noise.
 
-- Noise: `StableNoise`. Initial laws: `Gaussian`, `Uniform`, `Point`, or your own `InitialLaw`.
+- Noise: `StableNoise`, and `DirectionalNoise` along directions of your own. Initial laws:
+  `Gaussian`, `Uniform`, `Point`, or your own `InitialLaw`.
 - Systems: `MeanFieldNetwork` (extended by `register_feature` and `register_loss`), and
   `McKeanVlasov` from two plain functions.
 - Runs: `simulate` and `simulate_replicates` for n interacting particles; `mean_field_flow` and
@@ -21,6 +22,7 @@ from sde.checkpoint import CheckpointError, Checkpoints
 from sde.compression import CompressionLaw, compression_error, prune, pruning_ratio
 from sde.coupling import chaos_gap, euler_error
 from sde.datasets.errors import optional as _optional
+from sde.directional import DirectionalNoise
 from sde.features import register_feature
 from sde.flow import Flow, mean_field_flow, simulate_limit
 from sde.initial import Gaussian, InitialLaw, Point, Uniform
@@ -39,6 +41,7 @@ __all__ = [
     "CheckpointError",
     "Checkpoints",
     "CompressionLaw",
+    "DirectionalNoise",
     "Fit",
     "Flow",
     "FullyConnectedNetwork",

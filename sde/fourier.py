@@ -131,7 +131,7 @@ class _TrigonometricNetwork:
     def damping(self, noise: StableNoise, modes: int, time: float) -> NDArray[np.float64]:
         """Return what noise over `time` multiplies c_0, ..., c_K by."""
         k = np.arange(modes + 1) * self.frequency
-        return np.asarray(np.exp(-time * (noise.sigma * k) ** noise.alpha))
+        return np.asarray(np.exp(-time * noise.exponent(k[:, None])))
 
     def euler_flow(
         self, noise: StableNoise, grid: Grid, initial: InitialLaw, modes: int
@@ -165,7 +165,7 @@ class _TrigonometricNetwork:
         - (\sigma k \omega)^\alpha c_k`, by a stiff solver.
         """  # noqa: D205
         k = np.arange(modes + 1)
-        rate = (noise.sigma * k * self.frequency) ** noise.alpha
+        rate = noise.exponent(k[:, None] * self.frequency)
         up, down = k[None, :] + self.multiples[:, None], k[None, :] - self.multiples[:, None]
 
         evaluations = itertools.count()

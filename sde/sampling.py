@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sde import random
 from sde.lanes import HALF, WIDTH, for_half, for_lanes, store
-from sde.lookup import CELLS, OCTAVES, cell_of, evaluate_cells
+from sde.lookup import CELLS, OCTAVES, TERMS, cell_of, evaluate_cells
 from sde.native import (
     PARALLEL,
     SOURCE_DIGEST,
@@ -77,7 +77,8 @@ class Draws(NamedTuple):
 def sampler_parameters(kind: str, alpha: float, scale: float) -> NDArray[np.float64]:
     """Return the parameters of a sampler: the law's numbers, and the table that it reads.
 
-    The law's are the scale and what `symmetric_factors` or `subordinator_factors` needs.
+    The law's are the scale and what `symmetric_factors` or `subordinator_factors` needs. Behind the
+    table come directions, where there are any: their number, and their coordinates.
     """
     if kind == "III":
         half = alpha / 2
@@ -217,6 +218,31 @@ def _make_symmetric(*, common: bool, tabulated: bool) -> BlockFunction:
     return symmetric
 
 
+def _make_directional(*, tabulated: bool) -> BlockFunction:
+    digest = SOURCE_DIGEST
+    behind = PARAMETERS + (2 * ROWS * TERMS if tabulated else 0)
+
+    @block_function(cache=True)
+    def directional(
+        parameters: int, key: int, first: int, step: int, dim: int, out: int, scratch: int, _h: int
+    ) -> None:
+        _ = digest
+        law, x = floats_at(parameters, PARAMETERS), matrix_at(scratch, 2, WIDTH)
+        place = parameters + 8 * behind
+        count = int(floats_at(place, 1)[0])
+        directions, block = matrix_at(place + 8, count, dim), matrix_at(out, dim, WIDTH)
+        word, start, time = np.uint64(key), np.uint64(first), np.uint64(step)
+        for i in range(count):
+            if tabulated:
+                _invert(parameters, word, start, time, np.uint64(i), scratch)
+            else:
+                _transform(law, word, start, time, np.uint64(i), False, x)
+            for c in range(dim):
+                for_lanes(_add_stage, (law[0] * directions[i, c], x[0], block[c]))
+
+    return directional
+
+
 def _make_isotropic(*, normal: bool) -> BlockFunction:
     digest = SOURCE_DIGEST
 
@@ -245,6 +271,8 @@ def _make_isotropic(*, normal: bool) -> BlockFunction:
 def _compile_sampler(kind: str, *, tabulated: bool, normal: bool) -> BlockFunction:
     if kind == "III":
         return _make_isotropic(normal=normal)
+    if kind == "directions":
+        return _make_directional(tabulated=tabulated)
     return _make_symmetric(common=kind == "I", tabulated=tabulated)
 
 

@@ -184,7 +184,7 @@ class Grid:
 
 
 def check_kinds(system: object, noise: object) -> None:
-    """Refuse what is not a system and a noise."""
+    """Refuse what is not a system and a noise of its dimension."""
     if not isinstance(system, System):
         raise TypeError(
             "need a MeanFieldNetwork or McKeanVlasov system, got "
@@ -194,6 +194,7 @@ def check_kinds(system: object, noise: object) -> None:
         raise TypeError(
             f"need a StableNoise, got {validation.show(noise)}; pass a StableNoise(...)"
         )
+    noise.check_dimension(system.dim)
 
 
 def check_dimension(system: System) -> None:

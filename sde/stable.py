@@ -14,6 +14,7 @@ How they are drawn is in `sde.sampling`.
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -60,13 +61,15 @@ class StableNoise:
     kind: str
     sigma: float = 1.0
 
+    kinds: ClassVar[tuple[str, ...]] = KINDS
+
     def __post_init__(self) -> None:
         alpha = validation.real("alpha", self.alpha)
         if not 0 < alpha <= 2:
             raise ValueError(f"need 0 < alpha <= 2, got alpha={alpha!r}; alpha = 2 is Gaussian")
         object.__setattr__(self, "alpha", alpha)
         object.__setattr__(self, "sigma", validation.real("sigma", self.sigma, least=0.0))
-        validation.known_name("kind", self.kind, KINDS)
+        validation.known_name("kind", self.kind, self.kinds)
 
     def sample(self, n: int, dim: int, *, seed: int = 0) -> NDArray[np.float64]:
         r"""Draw n independent copies of :math:`\sigma L_1`, from a stream of their own.
@@ -151,15 +154,40 @@ class StableNoise:
         >>> float(StableNoise(1.0, "I").characteristic_function([0.5, 0.5]))  # exp(-1)
         0.36787944117144233
         """
-        frequency = validation.real_array("u", u, (..., "dim"))
         with np.errstate(over="ignore"):  # exp(-inf) is 0, as it should be
-            if self.kind == "I":
-                power = np.abs(self.sigma * frequency.sum(axis=-1)) ** self.alpha
-            elif self.kind == "II":
-                power = (np.abs(self.sigma * frequency) ** self.alpha).sum(axis=-1)
-            else:
-                power = np.linalg.norm(self.sigma * frequency, axis=-1) ** self.alpha
-            return np.asarray(np.exp(-power))
+            return np.asarray(np.exp(-self.exponent(u)))
+
+    def exponent(self, u: ArrayLike) -> NDArray[np.float64]:
+        r"""Return :math:`-\log E e^{i\langle u, \sigma L_1\rangle}`, which grows linearly in time.
+
+        Parameters
+        ----------
+        u : (..., dim) array_like
+            Frequencies.
+
+        Returns
+        -------
+        (...) float64 array
+            Infinite where it overflows.
+
+        Examples
+        --------
+        >>> StableNoise(1.0, "II").exponent([0.5, -0.5]).tolist()
+        1.0
+        """
+        frequency = validation.real_array("u", u, (..., "dim"))
+        self.check_dimension(frequency.shape[-1])
+        with np.errstate(over="ignore"):
+            return self._power(frequency)
+
+    def _power(self, frequency: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.kind == "I":
+            power = np.abs(self.sigma * frequency.sum(axis=-1)) ** self.alpha
+        elif self.kind == "II":
+            power = (np.abs(self.sigma * frequency) ** self.alpha).sum(axis=-1)
+        else:
+            power = np.linalg.norm(self.sigma * frequency, axis=-1) ** self.alpha
+        return np.asarray(power)
 
     def tail_constant(self, dim: int) -> float:
         r"""Return :math:`\lim_{x\to\infty} x^\alpha P(\|\sigma L_1\| > x)`.
@@ -186,6 +214,7 @@ class StableNoise:
         0.636619772368
         """
         dim = validation.count("dim", dim)
+        self.check_dimension(dim)
         alpha = self.alpha
         scale = self._power_of_scale()
         if self.kind == "III":
@@ -194,7 +223,14 @@ class StableNoise:
         # 2 - alpha keeps the relative accuracy of the sine near alpha = 2
         sine = math.sin(math.pi * (2 - alpha) / 2) if alpha > 1 else math.sin(math.pi * alpha / 2)
         one = 2 / math.pi * float(gamma(alpha)) * sine
-        return scale * one * float(dim ** (alpha / 2) if self.kind == "I" else dim)
+        return scale * one * self._size(dim)
+
+    def _size(self, dim: int) -> float:
+        """Return how much more often a vector is large than a scalar draw."""
+        return float(dim ** (self.alpha / 2) if self.kind == "I" else dim)
+
+    def check_dimension(self, dim: int) -> None:
+        """Refuse particles of a dimension that the noise does not have: here, none is refused."""
 
     def _power_of_scale(self) -> float:
         try:
@@ -238,6 +274,7 @@ class StableNoise:
         stream: str,
     ) -> NDArray[np.float64]:
         n, dim = validation.count("n", n), validation.count("dim", dim, most=random.MAX_DRAWS // 2)
+        self.check_dimension(dim)
         steps = validation.count("steps", steps, most=random.MAX_STEPS)
         substeps = validation.count("substeps", substeps, most=random.MAX_STEPS // steps)
         draws = self.draws(dt / substeps, seed, replicate, stream)

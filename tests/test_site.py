@@ -31,7 +31,7 @@ def test_every_module_is_in_the_architecture(package):
 
 
 def test_there_is_a_snippet_for_everything_that_can_be_added():
-    assert len(SNIPPETS) == 5
+    assert len(SNIPPETS) == 6
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))

@@ -15,6 +15,7 @@ from sde.features import Feature, find_feature
 from sde.initial import Gaussian, InitialLaw, sample_initial
 from sde.losses import Loss, find_loss
 from sde.network import MeanFieldNetwork
+from sde.sampling import KINDS
 from sde.simulate import DTYPES
 from sde.stable import StableNoise
 from sde.training.batches import Batches
@@ -197,6 +198,11 @@ def _noise(noise: object) -> StableNoise:
     if not isinstance(noise, StableNoise):
         raise TypeError(
             f"need a StableNoise, got {validation.show(noise)}; pass a StableNoise(...) or None"
+        )
+    if noise.kind not in KINDS:
+        raise ValueError(
+            f"need noise of Type I, II or III, got {validation.show(noise)}; directions have one "
+            "dimension, layers of a network have several"
         )
     return noise
 
