@@ -20,6 +20,8 @@ __all__ = ["HeavyTailedClassifier"]
 class HeavyTailedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     r"""A fully connected network, trained by gradient descent with stable noise to be compressible.
 
+    There is no bias: append a column of ones to X for one.
+
     Parameters
     ----------
     width : int or tuple of int

@@ -89,7 +89,8 @@ class Bound:
 def bound(stages: Sequence[Stage], threads: int, settings: Settings) -> Bound:
     """Measure the replays of all stages, by turns."""
     runs = [_in_all_threads(replay(stage.block)) for stage in stages]
-    numbers, seconds = np.ones((threads, 512)), np.empty((settings.rounds, len(stages)))
+    # what two threads touch must not lie whole pages apart: a shared cache would confuse them
+    numbers, seconds = np.ones((threads, 1048)), np.empty((settings.rounds, len(stages)))
     numba.set_num_threads(threads)
     for row in seconds:
         for at, run in enumerate(runs):
