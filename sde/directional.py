@@ -17,6 +17,9 @@ from sde.stable import StableNoise
 
 __all__ = ["DirectionalNoise"]
 
+#: Largest coordinate of a direction: products with it and sums of them do not overflow.
+LARGEST = 1e100
+
 
 @dataclass(frozen=True)
 class DirectionalNoise(StableNoise):
@@ -64,10 +67,15 @@ class DirectionalNoise(StableNoise):
     def __post_init__(self) -> None:
         super().__post_init__()
         rows = validation.real_array("directions", self.directions, ("k", "dim"))
+        if (largest := np.abs(rows).max()) > LARGEST:
+            raise ValueError(
+                f"need directions with coordinates up to {LARGEST:g}, got {largest:g}; leave the "
+                "scale to sigma"
+            )
         validation.count("number of directions", len(rows), most=random.MAX_DRAWS // 2)
         object.__setattr__(self, "directions", tuple(map(tuple, rows.tolist())))
 
-    def check_dimension(self, dim: int) -> None:
+    def require_dimension(self, dim: int) -> None:
         """Refuse particles of another dimension than that of the directions."""
         own = len(self.directions[0])
         if dim != own:
@@ -79,12 +87,19 @@ class DirectionalNoise(StableNoise):
     def draws(self, dt: float, seed: int, replicate: int, stream: str = "noise") -> Draws:
         """Return what a kernel needs to draw increments over `dt`."""
         scalar = super().draws(dt, seed, replicate, stream)
+        if self.step_scale(dt) * float(np.abs(self.directions).max()) == np.inf:
+            raise ValueError(
+                f"need sigma * dt**(1/alpha) times the directions below 1e308, got sigma="
+                f"{self.sigma!r}, dt={dt!r}; use a smaller scale or step"
+            )
         rows = [len(self.directions), *np.ravel(self.directions)]
         return scalar._replace(parameters=np.concatenate([scalar.parameters, rows]))
 
     def _power(self, frequency: NDArray[np.float64]) -> NDArray[np.float64]:
-        along = frequency @ np.transpose(self.directions)
-        return np.asarray((np.abs(self.sigma * along) ** self.alpha).sum(axis=-1))
+        # the size apart, so that no sum overflows before it is a power
+        size = np.maximum(1.0, np.abs(frequency).max(axis=-1, keepdims=True))
+        along = self.sigma * (frequency / size @ np.transpose(self.directions))
+        return np.asarray((np.abs(along * size) ** self.alpha).sum(axis=-1))
 
     def _size(self, _dim: int) -> float:
         lengths = np.linalg.norm(self.directions, axis=1)

@@ -194,7 +194,7 @@ def check_kinds(system: object, noise: object) -> None:
         raise TypeError(
             f"need a StableNoise, got {validation.show(noise)}; pass a StableNoise(...)"
         )
-    noise.check_dimension(system.dim)
+    noise.require_dimension(system.dim)
 
 
 def check_dimension(system: System) -> None:

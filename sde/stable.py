@@ -176,7 +176,7 @@ class StableNoise:
         1.0
         """
         frequency = validation.real_array("u", u, (..., "dim"))
-        self.check_dimension(frequency.shape[-1])
+        self.require_dimension(frequency.shape[-1])
         with np.errstate(over="ignore"):
             return self._power(frequency)
 
@@ -214,7 +214,7 @@ class StableNoise:
         0.636619772368
         """
         dim = validation.count("dim", dim)
-        self.check_dimension(dim)
+        self.require_dimension(dim)
         alpha = self.alpha
         scale = self._power_of_scale()
         if self.kind == "III":
@@ -223,23 +223,29 @@ class StableNoise:
         # 2 - alpha keeps the relative accuracy of the sine near alpha = 2
         sine = math.sin(math.pi * (2 - alpha) / 2) if alpha > 1 else math.sin(math.pi * alpha / 2)
         one = 2 / math.pi * float(gamma(alpha)) * sine
-        return scale * one * self._size(dim)
+        constant = scale * one * self._size(dim)
+        if constant == math.inf:
+            raise self._too_large()
+        return constant
 
     def _size(self, dim: int) -> float:
         """Return how much more often a vector is large than a scalar draw."""
         return float(dim ** (self.alpha / 2) if self.kind == "I" else dim)
 
-    def check_dimension(self, dim: int) -> None:
+    def require_dimension(self, dim: int) -> None:
         """Refuse particles of a dimension that the noise does not have: here, none is refused."""
 
     def _power_of_scale(self) -> float:
         try:
             return float(self.sigma**self.alpha)
         except OverflowError:
-            raise ValueError(
-                f"need sigma**alpha below 1e308, got sigma={self.sigma!r}, alpha={self.alpha!r}; "
-                "measure the state in a larger unit"
-            ) from None
+            raise self._too_large() from None
+
+    def _too_large(self) -> ValueError:
+        return ValueError(
+            f"need a tail constant, which grows with sigma**alpha, below 1e308, got sigma="
+            f"{self.sigma!r}, alpha={self.alpha!r}; measure the state in a larger unit"
+        )
 
     def step_scale(self, dt: float) -> float:
         r"""Return :math:`\sigma\,dt^{1/\alpha}`, the scale of an increment over `dt`."""
@@ -274,7 +280,7 @@ class StableNoise:
         stream: str,
     ) -> NDArray[np.float64]:
         n, dim = validation.count("n", n), validation.count("dim", dim, most=random.MAX_DRAWS // 2)
-        self.check_dimension(dim)
+        self.require_dimension(dim)
         steps = validation.count("steps", steps, most=random.MAX_STEPS)
         substeps = validation.count("substeps", substeps, most=random.MAX_STEPS // steps)
         draws = self.draws(dt / substeps, seed, replicate, stream)

@@ -70,6 +70,26 @@ def test_the_exact_flow_knows_it():
         assert flows[0] == pytest.approx(flows[1], rel=1e-10)
 
 
+def test_the_law_of_the_compression_error_knows_it():
+    # columns of independent blocks of copies: one direction is Type I, whose law is known
+    one, own = sde.StableNoise(1.5, "I"), sde.DirectionalNoise(1.5, directions=[[1.0, 1.0]])
+    laws = [sde.CompressionLaw.of_noise(noise, 2, 0.2) for noise in (one, own)]
+    assert laws[0].median(1000) == pytest.approx(laws[1].median(1000), rel=1e-12)
+
+
+def test_extreme_sizes_give_numbers_or_errors():
+    large = sde.DirectionalNoise(2.0, directions=[[1e100, -1e100]], sigma=1e6)
+    assert large.characteristic_function([[1e300, 1e300], [1e300, -1e300]]).tolist() == [1.0, 0.0]
+    assert np.isfinite(large.sample(300, 2)).all()
+    assert large.tail_constant(2) == 0.0
+    with pytest.raises(ValueError, match=r"tail constant.*below 1e308.*larger unit"):
+        sde.DirectionalNoise(1.9, directions=[[1e100]], sigma=1e100).tail_constant(1)
+    with pytest.raises(ValueError, match=r"times the directions below 1e308.*; use a smaller"):
+        sde.DirectionalNoise(1.5, directions=[[1e100]], sigma=1e300).sample(1, 1)
+    with pytest.raises(ValueError, match=r"up to 1e\+100, got 1e\+101; leave the scale"):
+        sde.DirectionalNoise(1.5, directions=[[1e101]])
+
+
 def test_what_is_refused():
     noise = sde.DirectionalNoise(1.5, directions=SKEW)
     assert noise == sde.DirectionalNoise(1.5, directions=np.array(SKEW))

@@ -65,6 +65,15 @@ def noises():
     return st.builds(sde.StableNoise, alpha, kind, st.just(0.0) | powers(-6, 6))
 
 
+def noise_for(draw, dim):
+    """Draw the noise of a system: one of the three types, or along a few directions."""
+    noise = draw(noises())
+    if dim > 200 or draw(st.integers(0, 4)) > 0:
+        return noise
+    rows = draw(arrays(draw(counts(5)), dim, largest=100.0))
+    return sde.DirectionalNoise(noise.alpha, noise.sigma, directions=np.clip(rows, -1e100, 1e100))
+
+
 @st.composite
 def networks(draw):
     """Draw networks over the registries, with data of any size."""
@@ -141,7 +150,8 @@ def known_flow(draw, system, noise, run):
 
 
 def simulate(draw):
-    system, noise = draw(systems()), draw(noises())
+    system = draw(systems())
+    noise = noise_for(draw, system.dim)
     run = draw(settings_of(system))
     run |= {
         "substeps": draw(st.integers(1, 3)),
@@ -154,14 +164,16 @@ def simulate(draw):
 
 
 def simulate_limit(draw):
-    system, noise = draw(systems()), draw(noises())
+    system = draw(systems())
+    noise = noise_for(draw, system.dim)
     run = draw(settings_of(system))
     flow = known_flow(draw, system, noise, run)
     return sde.simulate_limit(system, noise, flow, n=run["n"], seed=run["seed"]).theta
 
 
 def replicates(draw):
-    system, noise = draw(systems()), draw(noises())
+    system = draw(systems())
+    noise = noise_for(draw, system.dim)
     run = draw(settings_of(system, largest_n=300))
     return sde.simulate_replicates(
         system, noise, **run, replicates=2, first=draw(st.integers(0, 9))
@@ -169,7 +181,8 @@ def replicates(draw):
 
 
 def chaos_gap(draw):
-    system, noise = draw(systems()), draw(noises())
+    system = draw(systems())
+    noise = noise_for(draw, system.dim)
     run = draw(settings_of(system, largest_n=300))
     flow = known_flow(draw, system, noise, run)
     mean = draw(st.sampled_from(["sup", "mean"]))
@@ -179,7 +192,8 @@ def chaos_gap(draw):
 
 
 def euler_error(draw):
-    system, noise = draw(systems()), draw(noises())
+    system = draw(systems())
+    noise = noise_for(draw, system.dim)
     run = draw(settings_of(system, largest_n=300))
     fine = run.pop("dt") / 4
     run |= {"t1": 8 * fine, "dts": [8 * fine, 2 * fine], "dt_reference": fine, "replicates": 2}
@@ -194,7 +208,8 @@ def law(run):
 
 
 def mean_field_flow(draw):
-    system, noise = draw(systems()), draw(noises())
+    system = draw(systems())
+    noise = noise_for(draw, system.dim)
     run = draw(settings_of(system, largest_n=300))
     flow = sde.mean_field_flow(system, noise, **(run | {"initial": law(run)}), runs=2)
     return flow.values, flow.standard_error, flow(run["t1"] / 2)
@@ -224,13 +239,14 @@ def increments(draw):
 
 
 def sample(draw):
-    n, dim, noise = draw(counts(10_000)), draw(counts(200)), draw(noises())
-    n = max(1, min(n, WORK // dim))
+    n, dim = draw(counts(10_000)), draw(counts(200))
+    n, noise = max(1, min(n, WORK // dim)), noise_for(draw, dim)
     return noise.sample(n, dim, seed=draw(SEEDS)), noise.tail_constant(dim)
 
 
 def characteristic_function(draw):
-    return draw(noises()).characteristic_function(draw(arrays(draw(counts(30)), draw(counts(200)))))
+    dim = draw(counts(200))
+    return noise_for(draw, dim).characteristic_function(draw(arrays(draw(counts(30)), dim)))
 
 
 def static(draw):

@@ -72,8 +72,8 @@ class Bound:
     Parameters
     ----------
     nanoseconds, least : float
-        The sum over the loops of the median of the rounds, to be compared with a median, and of the
-        best of the rounds, which no run beats.
+        The sum over the loops of the median of the rounds, and of the best of the rounds. The
+        contestants were timed before: on a machine whose speed changes, a run may beat both.
     instructions : float
         Vector instructions a unit of work.
     stages : mapping
@@ -89,8 +89,7 @@ class Bound:
 def bound(stages: Sequence[Stage], threads: int, settings: Settings) -> Bound:
     """Measure the replays of all stages, by turns."""
     runs = [_in_all_threads(replay(stage.block)) for stage in stages]
-    # what two threads touch must not lie whole pages apart: a shared cache would confuse them
-    numbers, seconds = np.ones((threads, 1048)), np.empty((settings.rounds, len(stages)))
+    numbers, seconds = np.ones((threads, 512)), np.empty((settings.rounds, len(stages)))
     numba.set_num_threads(threads)
     for row in seconds:
         for at, run in enumerate(runs):
