@@ -358,6 +358,18 @@ def test_the_replay_of_a_loop_takes_no_longer_than_the_loop():
     assert min(timings["replay"].rounds) < 1.1 * min(timings["loop"].rounds)
 
 
+def test_threads_that_replay_together_share_the_work():
+    (stage, *_) = roofline.vector_stages("I", 2)
+    if not stage.block.instructions:
+        pytest.skip("no AVX on this processor")
+    steps = itertools.accumulate(itertools.chain([0], itertools.cycle([1.0, 0.0, 3.0, 0.0])))
+    clock = measure.Settings(rounds=2, clock=lambda: next(steps))  # rounds of 1 and of 3 seconds
+    one, two = (roofline.bound([stage], threads, clock) for threads in (1, 2))
+    assert one.nanoseconds == pytest.approx(2 * one.least)
+    assert two.nanoseconds == pytest.approx(one.nanoseconds / 2)
+    assert two.instructions == one.instructions
+
+
 def test_only_the_largest_block_counts():
     text = """
     f:

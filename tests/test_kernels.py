@@ -11,7 +11,7 @@ import oracles
 import pytest
 
 import sde
-from sde import block_steps
+from sde import block_steps, kernels
 from sde.features import FEATURES
 from sde.initial import sample_initial
 from sde.stable import KINDS
@@ -283,3 +283,12 @@ def test_memory_is_the_state():
     assert peak < 1.3 * state + constant
     if linux:  # what compiled code allocates, tracemalloc does not see; n m numbers are 102 MB
         assert resident_peak() - before < 2 * state + constant + 2**23
+
+
+def test_the_drivers_are_cached_apart():
+    # numba tells what it cached apart by what the functions close over
+    together, alone = (
+        [cell.cell_contents for cell in driver.py_func.__closure__]
+        for driver in (kernels._together, kernels._alone)
+    )
+    assert together != alone
