@@ -7,7 +7,7 @@ from .cases import Case
 from .checks import Disagreement
 from .contestants import OURS, REMEDY, Contestant
 from .measure import Settings, Spread, Timing, alternate, best_seconds, ratios
-from .roofline import Bound, bound
+from .roofline import Bound, Replays
 from .work import Run, Work
 
 __all__ = ["CaseResult", "Comparison", "Entrant", "compete"]
@@ -62,14 +62,13 @@ class CaseResult:
     targets: Mapping[str, float]
     bound: Bound | None = None  # of our time, by the instructions; None if it is not known
 
-    def reachable(self, comparison: Comparison) -> float | None:
-        """Return the ratio to a peer at the least time of our instructions."""
+    def reachable(self, comparison: Comparison) -> Spread | None:
+        """Return the ratios to a peer that the least time of our instructions would give."""
         if self.bound is None:
             return None
-        seconds = Spread.of(
-            [t for e in self.entrants if e.name == comparison.peer for t in e.timing.rounds]
-        ).median
-        return 1e9 * seconds / self.units / self.bound.least
+        (theirs,) = (e.timing.rounds for e in self.entrants if e.name == comparison.peer)
+        least = self.bound.rounds
+        return Spread.of([1e9 * t / self.units / ns for t, ns in zip(theirs, least, strict=True)])
 
     @property
     def met(self) -> bool:
@@ -96,7 +95,10 @@ def compete(case: Case, settings: Settings, say: Callable[[str], None]) -> CaseR
             chosen[contestant.name] = found
     say("timing by turns")
     calls = {name: one.run.call for name, one in chosen.items()}
-    timings = alternate(calls, settings)
+    replays = _replays(case, threads)
+    timings = alternate({**calls, **(replays.calls if replays else {})}, settings)
+    bound = replays.bound(timings) if replays else None
+    timings = {name: timings[name] for name in calls}
     entrants = tuple(
         Entrant(name, one.variant, timings[name], one.warm_up, one.refused)
         for name, one in chosen.items()
@@ -111,19 +113,16 @@ def compete(case: Case, settings: Settings, say: Callable[[str], None]) -> CaseR
         _compare(timings, case.targets),
         absent,
         case.targets,
-        _bound(case, threads, settings, say),
+        bound,
     )
 
 
-def _bound(
-    case: Case, threads: int, settings: Settings, say: Callable[[str], None]
-) -> Bound | None:
-    """Measure what our instructions take at least, where the processor's are known."""
+def _replays(case: Case, threads: int) -> Replays | None:
+    """Return replays of our instructions, where the processor's are known."""
     if case.stages is None:
         return None
-    say("replaying the instructions")
     try:
-        return bound(case.stages(), threads, settings)
+        return Replays.of(case.stages(), threads)
     except RuntimeError:
         return None
 

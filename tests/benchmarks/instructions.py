@@ -19,7 +19,10 @@ from llvmlite.binding import initialize_native_asmparser
 from numba import types
 from numba.extending import intrinsic
 
-__all__ = ["Block", "hot_block", "replay"]
+__all__ = ["NUMBERS", "Block", "hot_block", "replay"]
+
+#: Float64 numbers that a replay works on: 4 KB, loads from the first half, stores to the other.
+NUMBERS = 512
 
 #: A replay is unrolled to at least this many instructions, so that its own loop costs nothing.
 UNROLLED = 256
@@ -117,7 +120,9 @@ def _independent(instructions: Sequence[str]) -> Iterator[str]:
 
 
 def replay(block: Block) -> Callable[[Any, int], None]:
-    """Compile a function `run(numbers, passes)` that replays a block on 4 KB of numbers.
+    """Compile a function `run(numbers, passes)` that replays a block on `NUMBERS` numbers.
+
+    They should start a cache line: the kernels' do.
 
     Raises
     ------
@@ -149,6 +154,6 @@ def replay(block: Block) -> Callable[[Any, int], None]:
     def run(numbers: Any, passes: int) -> None:
         call(numbers.ctypes.data, max(1, passes // times))
 
-    run(np.ones(512), 1)
+    run(np.ones(NUMBERS), 1)
     compiled: Callable[[Any, int], None] = run
     return compiled

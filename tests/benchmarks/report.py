@@ -151,7 +151,7 @@ def _left_out(result: CaseResult) -> list[str]:
 def case_table(results: Sequence[CaseResult]) -> Table:
     """Return the table of cases: a line for each contestant."""
     table = Table(title="Time of the peers over ours", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("case", min_width=44)
+    table.add_column("case", min_width=40)
     for column in ("ns a unit", "quartiles", "millions/s"):
         table.add_column(column, justify="right")
     for column in ("peer / ours", "range", "target"):
@@ -177,17 +177,19 @@ def case_table(results: Sequence[CaseResult]) -> Table:
 def _add_bound(table: Table, result: CaseResult, limit: Bound) -> None:
     """Say what the instructions of our code take at least, and which ratios that would give."""
     name = Text(f"· bound of our {limit.instructions:.0f} vector instructions", style="dim")
-    least = f"least {_digits(limit.least)}"
-    table.add_row(name, _digits(limit.nanoseconds), least, _digits(1e3 / limit.nanoseconds))
+    time = limit.spread
+    span = f"{_digits(time.q1)}-{_digits(time.q3)}"
+    table.add_row(name, _digits(time.median), span, _digits(1e3 / time.median))
     for comparison in result.comparisons:
         ratio = result.reachable(comparison)
         if comparison.target is None or ratio is None:
             continue
-        beyond = ratio < comparison.target
+        beyond = ratio.median < comparison.target
         verdict = Text("beyond", style="yellow") if beyond else Text("")
         name = Text(f"·   {comparison.peer} at the bound", style="dim")
+        span = f"{_digits(ratio.min)}-{_digits(ratio.max)}"
         target = f"≥ {comparison.target:g}"
-        table.add_row(name, "", "", "", _digits(ratio), "", target, verdict)
+        table.add_row(name, "", "", "", _digits(ratio.median), span, target, verdict)
 
 
 def _add_entrant(

@@ -3,15 +3,15 @@
 A unit of work is a sum of loops over the lanes of a block. Each loop is compiled from the body that
 the kernels use, its instructions are counted from the assembly, and they are replayed without
 waiting for results or for memory (`instructions.replay`), in all threads at once: two threads may
-have to share the units of one core. The sum of these times is a bound for this code on this
+have to share the units of one core. The replays take turns with the contestants, so that a slow
+spell of the machine hits both. The sum of their times in a round is a bound for this code on this
 machine; only fewer instructions, not a better order of them, would beat it.
 Loading and storing particles, generating addresses and all calls are left out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numba
 import numpy as np
@@ -29,10 +29,10 @@ from sde.lanes import (
 from sde.lookup import evaluate_cells
 from sde.native import compiled
 
-from .instructions import Block, hot_block, replay
-from .measure import Settings, seconds_of
+from .instructions import NUMBERS, Block, hot_block, replay
+from .measure import Spread, Timing
 
-__all__ = ["Bound", "Stage", "bound", "network_stages", "vector_stages"]
+__all__ = ["Bound", "Replays", "Stage", "network_stages", "vector_stages"]
 
 #: Passes over a block in a timed replay: a few milliseconds.
 PASSES = 20_000
@@ -71,48 +71,89 @@ class Bound:
 
     Parameters
     ----------
-    nanoseconds, least : float
-        The sum over the loops of the median of the rounds, and of the best of the rounds. The
-        contestants were timed before: on a machine whose speed changes, a run may beat both.
+    rounds : tuple of float
+        The sum over the loops, round by round of the contestants.
     instructions : float
         Vector instructions a unit of work.
     stages : mapping
         The median of each loop.
     """
 
-    nanoseconds: float
-    least: float
+    rounds: tuple[float, ...]
     instructions: float
     stages: Mapping[str, float]
 
-
-def bound(stages: Sequence[Stage], threads: int, settings: Settings) -> Bound:
-    """Measure the replays of all stages, by turns."""
-    runs = [_in_all_threads(replay(stage.block)) for stage in stages]
-    numbers, seconds = np.ones((threads, 512)), np.empty((settings.rounds, len(stages)))
-    numba.set_num_threads(threads)
-    for row in seconds:
-        for at, run in enumerate(runs):
-            row[at] = seconds_of(partial(run, numbers, PASSES), 1, settings.clock)
-    units = np.array([PASSES * threads * stage.lanes / stage.count for stage in stages])
-    spent = 1e9 * seconds / units
-    medians = np.median(spent, axis=0)
-    return Bound(
-        float(medians.sum()),
-        float(spent.min(axis=0).sum()),
-        sum(stage.instructions for stage in stages),
-        {stage.name: float(time) for stage, time in zip(stages, medians, strict=True)},
-    )
+    @property
+    def spread(self) -> Spread:
+        """Median, quartiles and extremes of the rounds."""
+        return Spread.of(self.rounds)
 
 
-def _in_all_threads(run: Any) -> Any:
+@dataclass(frozen=True)
+class Replays:
+    """The replays of a work's loops, to be timed by turns with its contestants.
+
+    Parameters
+    ----------
+    stages : sequence of Stage
+        The loops.
+    threads : int
+        Threads that replay at once.
+    calls : mapping
+        A call of a few milliseconds for each loop.
+    """
+
+    stages: Sequence[Stage]
+    threads: int
+    calls: Mapping[str, Callable[[], Any]]
+
+    @classmethod
+    def of(cls, stages: Sequence[Stage], threads: int) -> Self:
+        """Compile the replays of all loops.
+
+        Raises
+        ------
+        RuntimeError
+            If the machine is not an x86 processor with AVX.
+        """
+        calls = {f"replay of {s.name}": _in_all_threads(replay(s.block), threads) for s in stages}
+        return cls(stages, threads, calls)
+
+    def bound(self, timings: Mapping[str, Timing]) -> Bound:
+        """Return the bound that the timings of the calls set."""
+        seconds = np.array([timings[name].rounds for name in self.calls])
+        units = [PASSES * self.threads * stage.lanes / stage.count for stage in self.stages]
+        spent = 1e9 * seconds / np.array(units)[:, None]
+        medians = np.median(spent, axis=1)
+        return Bound(
+            tuple(spent.sum(axis=0).tolist()),
+            sum(stage.instructions for stage in self.stages),
+            {stage.name: float(ns) for stage, ns in zip(self.stages, medians, strict=True)},
+        )
+
+
+def _in_all_threads(run: Any, threads: int) -> Callable[[], Any]:
+    """Return a call that replays in all threads, each with its own cache lines of numbers."""
+
     @numba.njit(parallel=True)
     def together(numbers: Any, passes: int) -> None:
         for thread in numba.prange(len(numbers)):
             run(numbers[thread], passes)
 
-    together(np.ones((1, 512)), 1)
-    return together
+    def call(passes: int = PASSES) -> None:
+        numba.set_num_threads(threads)
+        together(numbers, passes)
+
+    numbers = _aligned_ones(threads)
+    call(1)
+    return call
+
+
+def _aligned_ones(threads: int) -> Any:
+    """Return what each thread's replay works on, from the start of a cache line, and a gap."""
+    room = np.ones(threads * 2 * NUMBERS + 8)
+    first = -room.ctypes.data % 64 // 8
+    return room[first : first + threads * 2 * NUMBERS].reshape(threads, -1)[:, :NUMBERS]
 
 
 def _stage(

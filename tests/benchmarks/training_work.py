@@ -15,6 +15,9 @@ __all__ = ["TrainingWork"]
 
 Array = NDArray[Any]
 
+#: Rounding of an argument in float32, many times over: sums of some hundred products of order 0.1.
+KINK = 1e-5
+
 
 @dataclass(frozen=True)
 class TrainingWork:
@@ -75,8 +78,12 @@ class TrainingWork:
         """Return one step of size 1, of which rounding leaves the gradient, with other noise."""
         return replace(self, rate=1.0, sigma=sigma, steps=1)
 
-    def reference_gradient(self) -> Array:
-        """Return the gradient in the first layer from the formula, in float64."""
+    def reference(self) -> tuple[Array, Array]:
+        """Return the gradient in the first layer from the formula, in float64, and where it is.
+
+        Where an argument is so close to relu's kink that float32 may see it on the other side, the
+        gradient of that hidden unit is not known; it is False there.
+        """
         hidden, readout = self.hidden.astype(np.float64), self.readout.astype(np.float64)
         arguments = self.x.astype(np.float64) @ hidden.T
         outputs = np.maximum(arguments, 0) @ readout.T
@@ -84,11 +91,12 @@ class TrainingWork:
         shares /= shares.sum(axis=1, keepdims=True)
         shares[np.arange(len(self.y)), self.y] -= 1
         above = (shares @ readout) * (arguments > 0) / len(self.y)
-        return np.asarray(above.T @ self.x)
+        return np.asarray(above.T @ self.x), np.abs(arguments).min(axis=0) > KINK
 
     def check(self, prepare: Prepare) -> None:
         """Take one step of size 1: the gradient, and what noise adds to it has its law."""
         quiet = prepare(self.one_step(0.0)).result().astype(np.float64)
         noisy = prepare(self.one_step(1.0)).result().astype(np.float64)
-        check_drift(self.hidden - quiet, self.reference_gradient(), 1e-4)
+        gradient, known = self.reference()
+        check_drift((self.hidden - quiet)[known], gradient[known], 1e-4)
         check_law(noisy - quiet, sde.StableNoise(self.alpha, self.kind))

@@ -45,6 +45,7 @@ ALLOWANCE, TOLERANCE = 0.08, 0.05
 WIDTHS = 2 ** np.arange(5, 11)
 CONTROL_WIDTHS = np.array([16, 512])
 REPLICATES = {"quick": 900, "standard": 12_000, "deep": 200_000}
+CONTROL_REPLICATES = {"quick": 64, "standard": 2048, "deep": 32_768}
 FLOW_SIZE = {"quick": 2**17, "standard": 2**20, "deep": 2**23}
 
 
@@ -261,17 +262,17 @@ def _without_shared_noise(settings: Settings) -> Order:
     """Return the exponent when the copies of the limit have noise of their own."""
     network, noise = trigonometric_network(), sde.StableNoise(1.5, "II")
     flow = sde.mean_field_flow(network, noise, t1=T1, dt=DT, method="fourier")
-    columns = []
+    columns, replicates = [], CONTROL_REPLICATES[settings.profile]
     for n in CONTROL_WIDTHS:
         particles = sde.simulate_replicates(
-            network, noise, n=int(n), t1=T1, dt=DT, replicates=64, seed=settings.seed
+            network, noise, n=int(n), t1=T1, dt=DT, replicates=replicates, seed=settings.seed
         )
         copies = np.stack(
             [
                 sde.simulate_limit(
                     network, noise, flow, n=int(n), seed=settings.other_seed(1), replicate=r
                 ).theta
-                for r in range(64)
+                for r in range(replicates)
             ]
         )
         columns.append(np.abs(particles - copies).max(axis=(1, 2)))
