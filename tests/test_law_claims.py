@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from scipy.special import gamma
 
 import sde
-from theory_checks import stable_law
+from theory_checks import infinite_mean, stable_law
 from theory_checks.claim import Settings
 from theory_checks.claims import CLAIMS, lemma_c_3, lemma_d_1, section_2_compressibility
 from theory_checks.limit_norms import limit_norms
@@ -133,7 +133,7 @@ def test_norms_are_those_of_the_copies_and_their_supremum_is_over_the_grid():
 
 def test_the_exact_probability_of_one_pareto_variable():
     for beta, bound in ((0.5, 14.0), (1.0, 2.7)):
-        decay = lemma_c_3.Decay.of(lemma_c_3.Variable("", beta, bound))
+        decay = infinite_mean.Decay.of(infinite_mean.Variable("", beta, bound))
         assert decay.probability(4) <= decay.chernoff(4)
         # e^{-s} is not damped by a single transform, whose density jumps at 1; two are enough
         x = np.linspace(1, 2 * bound - 1, 200_001)

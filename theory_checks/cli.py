@@ -7,13 +7,13 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
 from theory_checks import names
+from theory_checks.arguments import Profile, checked_seed, find_claims
 
 if TYPE_CHECKING:
     from theory_checks.claim import Claim
@@ -67,14 +67,6 @@ def main(
     """
 
 
-class Profile(StrEnum):
-    """How much to simulate."""
-
-    quick = "quick"
-    standard = "standard"
-    deep = "deep"
-
-
 @app.command("list", epilog=("\b\nExample:\n  theory-checks list"))
 def list_claims() -> None:
     """
@@ -87,7 +79,7 @@ def list_claims() -> None:
     from theory_checks.runner import default_console
 
     table = Table("claim", "title", "verdict on record")
-    for claim in _find([]):
+    for claim in find_claims([]):
         table.add_row(claim.id, claim.title, claim.recorded)
     default_console().print(table)
 
@@ -163,9 +155,9 @@ def run(
     if dask is not None and workers != 1:
         raise typer.BadParameter("need one of --workers and --dask, got both")
     with _stopping(out):
-        chosen = _find(claims or [])
+        chosen = find_claims(claims or [])
         options: _Options = {"resume": resume, "workers": workers, "scheduler": dask}
-        report = _run(chosen, profile, _checked_seed(seed), out, options)
+        report = _run(chosen, profile, checked_seed(seed), out, options)
     _conclude(report, out)
 
 
@@ -281,7 +273,7 @@ def calibrate(
     that was stopped. A check takes seconds, and there are about fifty a seed. The exit status
     is 0 when every target is met, 1 when some is not, and 2 when the command is not valid.
     """
-    chosen = _find(claims or [])
+    chosen = find_claims(claims or [])
     from theory_checks.calibration import RecordsError
     from theory_checks.calibration import calibrate as run_calibration
     from theory_checks.mutants import MUTANTS, find_mutants
@@ -291,7 +283,7 @@ def calibrate(
         altered = find_mutants([] if mutants == ["none"] else mutants or MUTANTS)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--mutants") from error
-    first, _ = _checked_seed(first_seed), _checked_seed(first_seed + seeds - 1)
+    first, _ = checked_seed(first_seed), checked_seed(first_seed + seeds - 1)
     try:
         found = run_calibration(
             chosen, altered, range(first, first + seeds), out, workers=workers, minutes=minutes
@@ -322,27 +314,6 @@ def write_report(
     except ResultsError as error:
         raise typer.BadParameter(str(error), param_hint="DIR") from error
     typer.echo(f"Report: {path}")
-
-
-def _find(names: list[str]) -> "list[Claim]":
-    """Return the claims of the given names, or stop with a usage error."""
-    from theory_checks.claims import find
-    from theory_checks.plugins import PluginError
-
-    try:
-        return find(names)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="CLAIM") from error
-    except PluginError as error:
-        typer.echo(f"Error: {error}", err=True)
-        raise typer.Exit(1) from error
-
-
-def _checked_seed(seed: int) -> int:
-    """Return the seed, or stop with a usage error."""
-    if not 0 <= seed < 2**64:
-        raise typer.BadParameter(f"need 0 <= seed < 2**64, got seed={seed}", param_hint="--seed")
-    return seed
 
 
 def _conclude(report: "Report", out: Path) -> None:
