@@ -175,6 +175,12 @@ def test_the_head_says_what_was_run(page):
     assert "theory-checks run theorem-4.2 theorem-4.3 proposition-A.1 lemma-C.2 own" in summary
 
 
+def test_a_run_of_all_claims_is_repeated_without_naming_them(tmp_path):
+    all_claims = [claim(name) for name in CLAIMS]
+    assert "theory-checks run --profile quick --seed 3" in written(tmp_path, *all_claims)
+    assert "theory-checks run theorem-3.1" in written(tmp_path / "fewer", *all_claims[:-1])
+
+
 def test_every_figure_has_panels_with_a_title_a_description_and_strokes(page):
     counts = {}
     for drawing in page.all("svg", role="img"):

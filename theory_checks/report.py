@@ -18,6 +18,7 @@ from markupsafe import Markup
 from theory_checks.appendix import Calibration, load_calibration
 from theory_checks.errata import ERRATA
 from theory_checks.mathematics import mathematics
+from theory_checks.names import CLAIMS
 from theory_checks.numbering import number, paper_order, place
 from theory_checks.palette import PALETTE
 from theory_checks.results import FILE_NAME, ClaimResult, Report, ResultsError, load
@@ -211,6 +212,8 @@ def closest_call(claim: ClaimResult) -> Quantity | None:
 def _command(report: Report, *claims: str) -> str:
     """Return the command that repeats the checks of the given claims, or of all of a report."""
     names = claims or tuple(claim.id for claim in report.claims)
+    if set(names) == set(CLAIMS):
+        names = ()  # all: the command needs no name
     options = ("--profile", report.profile, "--seed", str(report.seed), "--out", "results")
     return shlex.join(("theory-checks", "run", *names, *options))
 
