@@ -16,7 +16,7 @@ from sde.native import (
     matrix_at,
 )
 
-__all__ = ["make_copy", "once", "user_drift", "user_observe"]
+__all__ = ["lane_drift", "lane_observable", "make_copy", "once", "user_drift", "user_observe"]
 
 _compiled: dict[tuple[object, ...], BlockFunction] = {}
 
@@ -53,13 +53,31 @@ def _spoil(rows: Any) -> None:
             rows[i, lane] = np.nan
 
 
-def user_observe(observable: Callable[..., None], dim: int, q: int) -> BlockFunction:
-    """Wrap a user's observable in the loop over the lanes of a block."""
+def lane_observable(observable: Callable[..., None]) -> Any:
+    """Return the body of the loop that writes a user's observables of every lane."""
     one = compiled(forceinline=True)(observable)
 
     @compiled(forceinline=True)
     def observe_lane(lane: int, block: Any, values: Any) -> None:
         one(block[:, lane], values[:, lane])
+
+    return observe_lane
+
+
+def lane_drift(drift: Callable[..., None]) -> Any:
+    """Return the body of the loop that writes a user's drift of every lane."""
+    one = compiled(forceinline=True)(drift)
+
+    @compiled(forceinline=True)
+    def drift_lane(lane: int, block: Any, mean_field: Any, forces: Any) -> None:
+        one(block[:, lane], mean_field, forces[:, lane])
+
+    return drift_lane
+
+
+def user_observe(observable: Callable[..., None], dim: int, q: int) -> BlockFunction:
+    """Wrap a user's observable in the loop over the lanes of a block."""
+    observe_lane = lane_observable(observable)
 
     @block_function(cache=False)
     def observe(
@@ -77,11 +95,7 @@ def user_observe(observable: Callable[..., None], dim: int, q: int) -> BlockFunc
 
 def user_drift(drift: Callable[..., None], dim: int, q: int) -> BlockFunction:
     """Wrap a user's drift in the loop over the lanes of a block."""
-    one = compiled(forceinline=True)(drift)
-
-    @compiled(forceinline=True)
-    def drift_lane(lane: int, block: Any, mean_field: Any, forces: Any) -> None:
-        one(block[:, lane], mean_field, forces[:, lane])
+    drift_lane = lane_drift(drift)
 
     @block_function(cache=False)
     def force(

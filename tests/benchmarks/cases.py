@@ -10,7 +10,7 @@ from .costs import call_cost, compile_cost, memory_cost
 from .growth import growth
 from .measurement import Study
 from .rates import multiply_add_share
-from .roofline import Stage, network_stages, vector_stages
+from .roofline import Stage, network_stages, pull_stages, vector_stages
 from .training_work import TrainingWork
 from .work import DrawWork, NetworkWork, PullWork, Work
 
@@ -141,6 +141,7 @@ def _pull() -> Case:
             peer("NumPy", ("numpy",), "peers_numpy", "pull"),
         ),
         {"NumPy": 8},
+        stages=lambda: pull_stages(2),
     )
 
 
@@ -166,7 +167,7 @@ def _training_ecg(kind: str, target: float) -> Case:
         lambda threads: TrainingWork.random(
             m=500, d=140, n=10_000, classes=2, kind=kind, rate=1e-4, steps=20, threads=threads
         ),
-        TRAINING,
+        (*TRAINING, SGEMM),
         {"PyTorch": target},
     )
 

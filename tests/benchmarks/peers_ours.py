@@ -9,7 +9,7 @@ import sde
 from .training_work import TrainingWork
 from .work import DrawWork, NetworkWork, PullWork, Run
 
-__all__ = ["network", "one_thread", "pull", "sample", "training"]
+__all__ = ["network", "one_thread", "pull", "pull_functions", "sample", "training"]
 
 
 def sample() -> dict[str, Any]:
@@ -37,21 +37,26 @@ def one_thread() -> dict[str, Any]:
     return {"simulate": lambda work: _network(work, threads=1)}
 
 
+def pull_functions(p: int) -> tuple[Any, Any]:
+    """Return what a user writes for the mean-field Ornstein-Uhlenbeck system."""
+
+    def position(theta: Any, out: Any) -> None:
+        for c in range(p):
+            out[c] = theta[c]
+
+    def pulled(theta: Any, mean_field: Any, out: Any) -> None:
+        for c in range(p):
+            out[c] = mean_field[c] - theta[c]
+
+    return position, pulled
+
+
 def pull() -> dict[str, Any]:
-    """Simulate the mean-field Ornstein-Uhlenbeck system as a user writes it."""
+    """Simulate the mean-field Ornstein-Uhlenbeck system."""
 
     def prepare(work: PullWork) -> Run:
         p = work.theta.shape[1]
-
-        def position(theta: Any, out: Any) -> None:
-            for c in range(p):
-                out[c] = theta[c]
-
-        def pulled(theta: Any, mean_field: Any, out: Any) -> None:
-            for c in range(p):
-                out[c] = mean_field[c] - theta[c]
-
-        return _simulate(sde.McKeanVlasov(p, p, position, pulled), work, work.threads)
+        return _simulate(sde.McKeanVlasov(p, p, *pull_functions(p)), work, work.threads)
 
     return {"McKeanVlasov": prepare}
 

@@ -16,7 +16,7 @@ from typing import Any, Self
 import numba
 import numpy as np
 
-from sde import block_steps, lanes, network_blocks, products, sampling
+from sde import block_steps, blocks, lanes, network_blocks, products, sampling
 from sde.features import find_feature
 from sde.lanes import (
     WIDTH,
@@ -31,8 +31,9 @@ from sde.native import compiled
 
 from .instructions import NUMBERS, Block, hot_block, replay
 from .measure import Spread, Timing
+from .peers_ours import pull_functions
 
-__all__ = ["Bound", "Replays", "Stage", "network_stages", "vector_stages"]
+__all__ = ["Bound", "Replays", "Stage", "network_stages", "pull_stages", "vector_stages"]
 
 #: Passes over a block in a timed replay: a few milliseconds.
 PASSES = 20_000
@@ -204,9 +205,21 @@ def network_stages(p: int, m: int, dtype: str) -> list[Stage]:
             for_lanes_by_two,
         ),
         *_inversion(p, sampling._add_stage, (1.0, noise, noise)),
-        _stage(
-            "update", p, block_steps._move, (0.1, row, noise, WIDTH, 1e30, row), size, sum_lanes
-        ),
+        _update(p, row, noise),
+    ]
+
+
+def pull_stages(p: int) -> list[Stage]:
+    """Return the loops of a particle-step of the mean-field Ornstein-Uhlenbeck system."""
+    position, pulled = pull_functions(p)
+    block, row, mean = np.zeros((2, p, WIDTH)), np.zeros(WIDTH), np.zeros(p)
+    size = 8 * p
+    return [
+        _stage("observables", 1, blocks.lane_observable(position), (block[0], block[1]), size),
+        _stage("their sums", p, lanes._lane_value, (row,), 8, sum_lanes, stores=False),
+        _stage("drift", 1, blocks.lane_drift(pulled), (block[0], mean, block[1]), size),
+        *_inversion(p, sampling._add_stage, (1.0, row, row)),
+        _update(p, row, row),
     ]
 
 
@@ -239,6 +252,12 @@ def _inversion(count: float, add: Any, arguments: tuple[Any, ...]) -> list[Stage
         _lookup(count),
         _stage("adding the noise", count, add, arguments, 8),
     ]
+
+
+def _update(p: int, row: Any, noise: Any) -> Stage:
+    """Return the loop of the Euler step."""
+    given = (0.1, row, noise, WIDTH, 1e30, row)
+    return _stage("update", p, block_steps._move, given, row.itemsize, sum_lanes)
 
 
 def _lookup(count: float) -> Stage:
