@@ -4,10 +4,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import sde
-from theory_checks.moments import norm_moment
 from theory_checks.statistics import proportion_interval
 
-__all__ = ["one_step_bound", "one_step_errors", "steep_error", "tail_bound"]
+__all__ = ["one_step_bound", "one_step_errors", "tail_bound"]
 
 #: Reference steps in every step: what the reference misses is the same share of each.
 SUBSTEPS = 32
@@ -106,28 +105,6 @@ def one_step_bound(
     drift = (bound + other) * bound * dt**2 / 2
     jumps = (bound * largest + other * single) * dt ** (1 + 1 / alpha)
     return float(drift + alpha / (alpha + 1) * jumps)
-
-
-def steep_error(
-    noise: sde.StableNoise, amplitude: float, n: int, dt: float, substeps: int = SUBSTEPS
-) -> float:
-    """Return the leading term, for small steps, of the mean error of `steep_network` from 0.
-
-    All particles start at 0, where only the measure part of the drift has a slope, (c²/4)/n in each
-    particle: the error is c²/4 times the mean over particles of the integral of their noise, which
-    for n stable laws has the scale n^{1/α - 1}. The integral over a step is what the reference
-    makes of it, a sum over its substeps.
-
-    Examples
-    --------
-    >>> noise = sde.StableNoise(1.8, "I")
-    >>> round(steep_error(noise, 100.0, 4, 1e-9) / steep_error(noise, 10.0, 4, 1e-9), 6)
-    100.0
-    """
-    alpha = noise.alpha
-    integral = (np.arange(substeps) ** alpha).sum() ** (1 / alpha) / substeps ** (1 + 1 / alpha)
-    scale = amplitude**2 / 4 * n ** (1 / alpha - 1) * dt ** (1 + 1 / alpha)
-    return float(scale * integral * norm_moment(noise, 1, 1.0))
 
 
 def tail_bound(noise: sde.StableNoise, dim: int, seed: int) -> float:

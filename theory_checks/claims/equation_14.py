@@ -17,10 +17,10 @@ about Theorem 4.1, whose constant is not written out; in (14) it is.) Corrected:
 
 Exponents. Large jumps take from the mean a share of order η^{(α-1)/α}: at α = 1.2 no step is small
 enough for its order to show. Nor does a fit to sample means tell its own error, for want of a
-variance. So the mean is held against its leading term at α = 1.8, at the largest and the smallest
-step, and the orders are those of medians, at every α: they are 1 + 1/α as soon as
-n η σ^α << 1. In n the supremum grows like n^{1/α}, approached from below: the later the nearer α is
-to 2.
+variance. So the orders are those of medians, at every α: they are 1 + 1/α as soon as n η σ^α << 1.
+And the error of the counterexample, c²/4 times a mean of stable variables, is held against its law
+by its median, at the largest and the smallest step. In n the supremum grows like n^{1/α},
+approached from below: the later the nearer α is to 2.
 
 The reference takes a fixed number of substeps in each step (8; 2 for the exponents in n): what it
 misses is the same share at every η and n.
@@ -39,8 +39,9 @@ import sde
 from theory_checks.claim import Claim, Settings
 from theory_checks.figures import Figure, Panel, Series
 from theory_checks.networks import circle_network, steep_network
-from theory_checks.one_step import one_step_bound, one_step_errors, steep_error, tail_bound
+from theory_checks.one_step import one_step_bound, one_step_errors, tail_bound
 from theory_checks.series import order_points, points, power_law
+from theory_checks.stable_law import absolute_quantile
 from theory_checks.statistics import Interval, Order, convergence_order, ratio_interval
 from theory_checks.verdict import Evidence, Quantity
 
@@ -55,6 +56,9 @@ AMPLITUDES, MOVE, MEAN_ALPHA = (10.0, 100.0, 1000.0), 0.02, 1.8
 STEEP_NOISE = sde.StableNoise(MEAN_ALPHA, "I")
 REPLICATES = {"quick": 350, "standard": 3000, "deep": 50_000}
 TOLERANCE = 0.02
+#: Of a median over its leading term: a 99 % half-width of 0.04 in the quick profile, four standard
+#: errors for chance, and what a finite step adds.
+LEADING_TOLERANCE = 0.12
 #: In n: a 99 % half-width of 0.035 at α = 1.2 (quick) and four standard errors for chance; at
 #: α = 1.8 half of both, and 0.045 of approach.
 WIDTH_TOLERANCE = 0.1
@@ -86,9 +90,8 @@ def check(settings: Settings) -> Evidence:
     steep[last] = _steep_errors(settings, last, _steep_steps(last))
     printed, corrected = (_steep_ratios(settings, steep, power) for power in (1, 2))
     dts = _steep_steps(last)
-    leading = [steep_error(STEEP_NOISE, last, FEW, dts[k], SUBSTEPS) for k in (0, -1)]
-    linear = [ratio_interval(steep[last][:, k], leading[k]) for k in (0, -1)]
     order = convergence_order(dts, steep[last], seed=settings.seed, statistic="median")
+    linear = [order.statistics[k].times(1 / _steep_median(last, dts[k])) for k in (0, -1)]
     advance(0.8, "explicit constant")
     largest = _largest_ratio(settings)
     advance(0.9, "controls")
@@ -149,6 +152,20 @@ def _steep_steps(amplitude: float) -> Array:
 def _steep_errors(settings: Settings, amplitude: float, steps: Array) -> Array:
     network, start = steep_network(amplitude), sde.Point(0.0)
     return _errors(settings, network, STEEP_NOISE, steps, factor=16, initial=start)
+
+
+def _steep_median(amplitude: float, dt: float) -> float:
+    """Return the leading term, for small steps, of the median error of the counterexample.
+
+    All particles start at 0, where only the measure part of the drift has a slope, (c²/4)/n in each
+    particle: the error is c²/4 times the mean over particles of the integral of their noise, which
+    for n stable laws has the scale n^{1/α - 1}. The integral over a step is what the reference
+    makes of it, a sum over its substeps.
+    """
+    alpha, terms = MEAN_ALPHA, np.arange(SUBSTEPS) / SUBSTEPS
+    integral = (terms**alpha).mean() ** (1 / alpha)
+    scale = amplitude**2 / 4 * FEW ** (1 / alpha - 1) * dt ** (1 + 1 / alpha)
+    return float(scale * integral * absolute_quantile(alpha, 0.5))
 
 
 def _steep_ratios(settings: Settings, samples: dict[float, Array], power: int) -> list[Interval]:
@@ -227,11 +244,11 @@ def _quantities(found: _Found) -> tuple[Quantity, ...]:
         ),
         *(
             Quantity.of(
-                f"{mean} its leading term, {step} step ({steep})",
+                f"median error over its leading term, {step} step ({steep})",
                 ratio,
                 1.0,
                 "=",
-                tolerance=0.2,  # an error of infinite variance
+                tolerance=LEADING_TOLERANCE,
             )
             for step, ratio in zip(("largest", "smallest"), found.linear, strict=True)
         ),
