@@ -9,7 +9,7 @@ import pytest
 
 import sde
 from sde.features import FEATURES
-from theory_checks import descent, one_step
+from theory_checks import descent
 from theory_checks.claim import Settings
 from theory_checks.claims import CLAIMS, equation_14, lemma_c_1, proposition_b_1
 from theory_checks.networks import steep_network
@@ -177,8 +177,8 @@ def test_an_exponent_in_n_that_is_off_is_noticed(monkeypatch):
 
 @pytest.mark.usefixtures("same_errors")
 def test_a_constant_that_is_off_is_noticed(monkeypatch):
-    right = one_step.norm_moment
-    monkeypatch.setattr(one_step, "norm_moment", lambda *law: 1.5 * right(*law))
+    right = equation_14.absolute_quantile
+    monkeypatch.setattr(equation_14, "absolute_quantile", lambda *law: 1.25 * right(*law))
     assert verdict("equation-14") == "inconclusive"
 
 
