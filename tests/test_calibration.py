@@ -166,10 +166,14 @@ def intervals(half, estimates):
 def test_an_interval_is_held_against_the_mean_of_the_other_seeds():
     # the others of 0.4 have mean 0; of 0.0, mean 0.1, which [-0.09, 0.09] does not cover, though it
     # covers the mean of all, 0.08
-    found = summarize(intervals(0.09, [0.4, 0, 0, 0, 0]), [levered()], [], range(5), "0")
+    found = summarize(
+        intervals(0.09, [0.4, 0, 0, 0, 0]), [levered()], [], (range(5), range(5)), "0"
+    )
     (coverage,) = found.claims[0].coverages
     assert coverage.covered == 0
-    found = summarize(intervals(0.11, [0.4, 0, 0, 0, 0]), [levered()], [], range(5), "0")
+    found = summarize(
+        intervals(0.11, [0.4, 0, 0, 0, 0]), [levered()], [], (range(5), range(5)), "0"
+    )
     (coverage,) = found.claims[0].coverages
     assert (coverage.covered, coverage.seeds, coverage.met) == (4, 5, False)
     assert_allclose(coverage.value, 0.08)
@@ -183,7 +187,9 @@ def test_intervals_of_normal_estimates_cover_at_their_level():
     estimates = np.random.default_rng(1).standard_normal(4000)
     for level, met in ((0.99, True), (0.9, False)):
         half = stats.norm.ppf((1 + level) / 2)
-        found = summarize(intervals(half, estimates), [levered()], [], range(4000), "0")
+        found = summarize(
+            intervals(half, estimates), [levered()], [], (range(4000), range(4000)), "0"
+        )
         (coverage,) = found.claims[0].coverages
         error = math.sqrt(level * (1 - level) / 4000)
         assert abs(coverage.covered / 4000 - level) < 4 * error
@@ -192,16 +198,18 @@ def test_intervals_of_normal_estimates_cover_at_their_level():
 
 
 def test_an_interval_across_the_edge_has_a_negative_margin():
-    found = summarize(intervals(0.1, [0.0, 0.95]), [levered()], [], range(2), "0")
+    found = summarize(intervals(0.1, [0.0, 0.95]), [levered()], [], (range(2), range(2)), "0")
     assert_allclose(found.claims[0].coverages[0].margin, -0.5)
-    beyond = summarize(intervals(0.1, [1.5, 1.4]), [levered()], [], range(2), "0")
+    beyond = summarize(intervals(0.1, [1.5, 1.4]), [levered()], [], (range(2), range(2)), "0")
     assert_allclose(beyond.claims[0].coverages[0].margin, 3.0)
 
 
 def test_quantities_without_an_interval_are_left_out():
     number = Quantity("width", 3.0, 3.0, 3.0, None, "reported")
     records = [replace(r, quantities=(*r.quantities, number)) for r in intervals(0.1, [0, 0.1])]
-    assert len(summarize(records, [levered()], [], range(2), "0").claims[0].coverages) == 1
+    assert (
+        len(summarize(records, [levered()], [], (range(2), range(2)), "0").claims[0].coverages) == 1
+    )
 
 
 def test_targets_are_for_hundred_seeds():
@@ -251,13 +259,37 @@ def test_the_sources_of_a_claim_are_its_own_and_the_simulators():
     assert theory_checks.claims.CLAIMS["theorem-4.2"].check.__module__.endswith("theorem_4_2")
 
 
-def test_items_of_a_mutant_are_those_of_the_claims_it_touches():
-    plan = calibration._Plan((levered(), levered("third")), (PULLED,), range(1))
-    assert list(plan.items()) == [
-        Item("levered", "", 0),
-        Item("third", "", 0),
-        Item("levered", "pulled", 0),
-    ]
+def test_a_mutant_is_checked_with_the_claims_it_touches_in_turn(tmp_path):
+    seen = []
+    claims = [claim("blind", seen=seen), levered(), claim("other", seen=seen)]
+    mutant = replace(PULLED, claims=("blind", "levered", "other"))
+    found = calibrate(claims, [mutant], range(2), tmp_path, QUIET)
+    # with the mutant "blind" misses, "levered" catches it, "other" is not asked
+    assert found.mutants[0].by_claim == (("blind", 2, 0), ("levered", 2, 2))
+    assert (found.mutants[0].caught, found.missing, len(seen)) == (2, 0, 6)
+
+
+def test_a_mutant_that_no_claim_catches_is_no_check_to_do(tmp_path):
+    found = calibrate([levered()], [IDLE], range(3), tmp_path, QUIET)
+    assert (found.mutants[0].caught, found.missing) == (0, 0)
+
+
+def test_coverage_may_have_more_seeds_than_mutants(tmp_path):
+    found = calibrate([levered()], [PULLED], range(2), tmp_path, QUIET, coverage_seeds=range(5))
+    assert (found.claims[0].seeds, found.mutants[0].seeds, found.missing) == (5, 2, 0)
+    text = (tmp_path / "calibration.md").read_text(encoding="utf-8")
+    assert "seeds 0 to 4 (0 to 1 with mutants)" in text
+    assert "`theory-checks calibrate --seeds 2 --coverage-seeds 5`" in text
+    with pytest.raises(ValueError, match="coverage_seeds that begin with"):
+        calibrate([levered()], [], range(2), tmp_path, QUIET, coverage_seeds=range(1))
+
+
+def test_rows_below_the_target_are_held_against_chance():
+    found = summarize(intervals(0.11, [0.4, 0, 0, 0, 0]), [levered()], [], (range(5),) * 2, "0")
+    assert found.covered == (4, 5)
+    # 97 % of five seeds are five: an interval of level 0.99 is below when one seed or more is
+    assert_allclose(found.expected_misses, 1 - 0.99**5)
+    assert "4 of 5 intervals (80.0 %) cover. Of the 1 rows" in markdown(found)
 
 
 @pytest.fixture
@@ -288,6 +320,7 @@ def test_the_command_says_whether_every_target_is_met(command, monkeypatch, tmp_
         (("--seeds", "0"), "Invalid value for '--seeds'"),
         (("--seeds", "2", "--mutants", "sgima"), "did you mean sigma?"),
         (("--seeds", "2", "--first-seed", str(2**64 - 1)), "need 0 <= seed < 2**64"),
+        (("--seeds", "2", "--coverage-seeds", "1"), "need as many as --seeds 2 or more, got 1"),
         (("--seeds", "2", "--out", "file"), "need a folder that can be written to"),
     ],
 )
@@ -310,19 +343,20 @@ def test_workers_find_the_same(tmp_path):
 
 def test_every_claim_gets_a_round_of_seeds_before_any_gets_more():
     other = replace(PULLED, claims=("third", "levered"))
-    plan = calibration._Plan((levered(), levered("third")), (other,), range(20))
-    items = list(plan.items())
-    dear = {
-        item: Record(*item, "s", "holds", 9.0 if item.claim == "levered" else 1.0) for item in items
+    plan = calibration._Plan((levered(), levered("third")), (other,), range(20), range(30))
+    times = {
+        Item(claim, "", 0): Record(claim, "", 0, "s", "holds", seconds)
+        for claim, seconds in (("levered", 9.0), ("third", 1.0))
     }
-    order = plan.sort(items, dear)
+    order = plan.missing(times)
     ten = range(10)
-    assert order[:30] == [
-        *(Item("third", "", seed) for seed in ten),
-        *(Item("levered", "", seed) for seed in ten),
+    assert order[:28] == [
+        *(Item("third", "", seed) for seed in ten[1:]),
+        *(Item("levered", "", seed) for seed in ten[1:]),
         *(Item("third", "pulled", seed) for seed in ten),
     ]
-    assert order[-20:] == [Item("levered", "pulled", seed) for seed in range(20)]
+    assert [item.mutant for item in order[-20:]] == [""] * 20
+    assert len(order) == 18 + 10 + 30 + 20
 
 
 def test_no_check_is_begun_when_the_time_is_up(tmp_path, monkeypatch):

@@ -211,7 +211,7 @@ def _stopping(out: Path) -> Iterator[None]:
 @app.command(
     epilog=(
         "\b\nExamples:\n"
-        "  theory-checks calibrate --seeds 100 --workers 2\n"
+        "  theory-checks calibrate --seeds 100 --coverage-seeds 200 --workers 2\n"
         "  theory-checks calibrate --seeds 20 --claims theorem-4.2 --mutants noise-scale"
     )
 )
@@ -220,6 +220,14 @@ def calibrate(
         int,
         typer.Option(min=1, metavar="N", help="How many seeds, each of all simulations."),
     ],
+    coverage_seeds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            show_default="as many",
+            help="How many seeds without mutants, for the coverage of intervals; --seeds or more.",
+        ),
+    ] = None,
     claims: Annotated[
         list[str] | None,
         typer.Option(
@@ -263,14 +271,15 @@ def calibrate(
     """
     Check the checks: many seeds, and deliberate mistakes.
 
-    Every claim is checked in the quick profile for every seed, as it is and with each mutant that
-    touches it. A mutant is a deliberate mistake: the simulator, or a law that the check relies on,
-    is wrong in one place (noise of another scale, say), and the verdict must change. A check that
-    notices no mutant could not fail, and would prove nothing.
+    Every claim is checked in the quick profile for every seed, as it is. With each mutant, the
+    claims that it touches are checked in turn until one catches it. A mutant is a deliberate
+    mistake: the simulator, or a law that the check relies on, is wrong in one place (noise of
+    another scale, say), and the verdict must change. A check that notices no mutant could not fail,
+    and would prove nothing.
 
     Says how often each verdict is the one on record, how often the intervals cover, and how often
     each mistake is noticed. Every finished check is kept: the same command continues a calibration
-    that was stopped. A check takes seconds, and there are about fifty a seed. The exit status
+    that was stopped. A check takes seconds, and there are about 24 a seed. The exit status
     is 0 when every target is met, 1 when some is not, and 2 when the command is not valid.
     """
     chosen = find_claims(claims or [])
@@ -283,10 +292,21 @@ def calibrate(
         altered = find_mutants([] if mutants == ["none"] else mutants or MUTANTS)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--mutants") from error
-    first, _ = checked_seed(first_seed), checked_seed(first_seed + seeds - 1)
+    more = seeds if coverage_seeds is None else coverage_seeds
+    if more < seeds:
+        raise typer.BadParameter(
+            f"need as many as --seeds {seeds} or more, got {more}", param_hint="--coverage-seeds"
+        )
+    first, _ = checked_seed(first_seed), checked_seed(first_seed + more - 1)
     try:
         found = run_calibration(
-            chosen, altered, range(first, first + seeds), out, workers=workers, minutes=minutes
+            chosen,
+            altered,
+            range(first, first + seeds),
+            out,
+            coverage_seeds=range(first, first + more),
+            workers=workers,
+            minutes=minutes,
         )
     except (FolderError, RecordsError) as error:
         raise typer.BadParameter(str(error), param_hint="--out") from error

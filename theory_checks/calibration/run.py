@@ -1,7 +1,7 @@
 """Run what is missing of a calibration, and write down each item when it is finished."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     Future,
@@ -45,11 +45,14 @@ def calibrate(
     out: str | Path,
     console: Console | None = None,
     *,
+    coverage_seeds: range | None = None,
     workers: int = 1,
     minutes: float = math.inf,
 ) -> Summary:
     """
-    Check each claim for each seed (quick profile), without a mutant and with each that touches it.
+    Check each claim for each seed (quick profile), without mutants and with each.
+
+    With a mutant, the claims that it touches are checked in turn until one catches it.
 
     Parameters
     ----------
@@ -59,6 +62,9 @@ def calibrate(
         Those that touch none of the claims are left out.
     seeds : range
         At least one seed.
+    coverage_seeds : range, optional
+        Seeds for the claims without mutants, from the same first seed; by default `seeds`. The
+        share of intervals that cover needs more of them than a verdict or a mutant.
     out : path
         Folder for `calibration.jsonl`, to which every finished check is appended, and for the
         tables `calibration.md` and `calibration.json`. What an earlier call with the same sources
@@ -98,14 +104,16 @@ def calibrate(
     """
     if not claims or not seeds:
         raise ValueError(f"need a claim and a seed or more, got {len(claims)} and {len(seeds)}")
+    coverage_seeds = coverage_seeds or seeds
+    if coverage_seeds[0] != seeds[0] or len(coverage_seeds) < len(seeds):
+        raise ValueError(f"need coverage_seeds that begin with {seeds}, got {coverage_seeds}")
     console = console or default_console()
     path = prepare_folder(Path(out)) / records.FILE_NAME
-    plan = _Plan(tuple(claims), tuple(mutants), seeds)
+    plan = _Plan(tuple(claims), tuple(mutants), seeds, coverage_seeds)
     done = plan.done(path)
     _run(plan, done, path, console, _Effort(workers, monotonic() + 60 * minutes))
-    items = list(plan.items())
-    kept = [done[item] for item in items if item in done]
-    summary = summarize(kept, claims, mutants, seeds, version(), len(items) - len(kept))
+    missing = len(plan.missing(done))
+    summary = summarize(done.values(), claims, mutants, (seeds, coverage_seeds), version(), missing)
     tables.write(summary, path.parent)
     for table in tables.terminal(summary):
         console.print(table)
@@ -119,17 +127,55 @@ class _Plan:
     claims: tuple[Claim, ...]
     mutants: tuple[Mutant, ...]
     seeds: range
+    coverage_seeds: range
 
     def items(self) -> Iterator[Item]:
-        """Yield the checks, a seed after the other, but first those that tell the time of all."""
-        for seed in self.seeds[:TIMED]:
+        """Yield all checks that may be run."""
+        for seed in self.coverage_seeds:
             yield from (Item(claim.id, "", seed) for claim in self.claims)
         for seed in self.seeds:
-            if seed not in self.seeds[:TIMED]:
-                yield from (Item(claim.id, "", seed) for claim in self.claims)
             for mutant in self.mutants:
-                touched = (claim.id for claim in self.claims if claim.id in mutant.claims)
-                yield from (Item(claim, mutant.name, seed) for claim in touched)
+                yield from (Item(claim, mutant.name, seed) for claim in self.touched(mutant))
+
+    def touched(self, mutant: Mutant) -> list[str]:
+        """Return the ids of the claims that must notice a mutant, in the order of their turns."""
+        return [claim for claim in mutant.claims if claim in self._recorded]
+
+    @cached_property
+    def _recorded(self) -> dict[str, str]:
+        """Verdicts on record."""
+        return {claim.id: claim.recorded for claim in self.claims}
+
+    def timing(self) -> list[Item]:
+        """Return the checks that tell how long the others will take."""
+        return [Item(claim.id, "", seed) for seed in self.seeds[:TIMED] for claim in self.claims]
+
+    def missing(self, done: Mapping[Item, Record]) -> list[Item]:
+        """Return the checks to run next, in the order in which they tell most if time is short.
+
+        In rounds of seeds, first the claims as they are, then each mutant with the claim whose turn
+        it is; cheap claims first.
+        """
+        found = [item for item in self.items() if not item.mutant and item not in done]
+        turns = (self._turn(each, seed, done) for seed in self.seeds for each in self.mutants)
+        found += (item for item in turns if item)
+        seconds = {claim: each for claim, _, each in _times(list(self.items()), done)}
+
+        def key(item: Item) -> tuple[int, bool, float, int]:
+            round_ = (item.seed - self.seeds[0]) // ROUND
+            return round_, item.mutant != "", seconds[item.claim], item.seed
+
+        return sorted(found, key=key)
+
+    def _turn(self, mutant: Mutant, seed: int, done: Mapping[Item, Record]) -> Item | None:
+        """Return the check of a mutant whose turn it is; None if it was caught, or never was."""
+        for claim in self.touched(mutant):
+            item = Item(claim, mutant.name, seed)
+            if item not in done:
+                return item
+            if done[item].verdict != self._recorded[claim]:
+                return None
+        return None
 
     def done(self, path: Path) -> dict[Item, Record]:
         """Return what the file holds of these checks, with sources as they are now."""
@@ -155,22 +201,6 @@ class _Plan:
         """Return what a check needs."""
         claim = next(each for each in self.claims if each.id == item.claim)
         return _Task(claim, item, self.source(item))
-
-    def sort(self, items: Iterable[Item], done: dict[Item, Record]) -> list[Item]:
-        """Return the checks in the order in which they tell most if they are not finished.
-
-        In rounds of seeds, first the claims as they are, then each mutant with the first claim that
-        it touches; cheap claims first. What remains are mutants with the other claims.
-        """
-        first = {(mutant.claims[0], mutant.name) for mutant in self.mutants}
-        seconds = {claim: each for claim, _, each in _times(list(self.items()), done)}
-
-        def key(item: Item) -> tuple[bool, int, bool, float, int]:
-            other = item.mutant != "" and item[:2] not in first
-            round_ = (item.seed - self.seeds[0]) // ROUND
-            return other, round_, item.mutant != "", seconds[item.claim], item.seed
-
-        return sorted(items, key=key)
 
 
 @dataclass(frozen=True)
@@ -237,27 +267,37 @@ def _run(
     plan: _Plan, done: dict[Item, Record], path: Path, console: Console, effort: _Effort
 ) -> None:
     """Run what is not done, and add its records to the file and to `done`."""
-    items = list(plan.items())
-    timing = items[: min(TIMED, len(plan.seeds)) * len(plan.claims)]
-    missing = [item for item in items if item not in done]
-    console.print(f"{len(items)} checks: {len(items) - len(missing)} done, {len(missing)} to do.")
-    first = [item for item in timing if item not in done]
+    console.print(f"{len(done)} checks done, {len(plan.missing(done))} to do.")
+    first = [item for item in plan.timing() if item not in done]
     if first:
         console.print("The first checks of each claim tell how long the others will take.")
-    for stage in (first, [item for item in missing if item not in timing]):
-        if stage and stage is not first:
-            console.print(tables.times(_times(stage, done)))
-        for record in _records(plan, plan.sort(stage, done), effort):
-            records.append(path, record)
-            done[record.item] = record
-            missing.remove(record.item)
-            left = sum(row[1] * row[2] for row in _times(missing, done))
-            count = f"{len(items) - len(missing)}/{len(items)}"
-            text = f"{count} {_line(record)}, {left / 60:.1f} CPU min left"
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+        _run_items(plan, first, done, path, console, effort)
+    # a mutant that a claim missed has its turn with the next one
+    while (missing := plan.missing(done)) and not effort.spent:
+        console.print(tables.times(_times(missing, done)))
+        _run_items(plan, missing, done, path, console, effort)
 
 
-def _times(missing: Sequence[Item], done: dict[Item, Record]) -> list[tuple[str, int, float]]:
+def _run_items(
+    plan: _Plan,
+    items: Sequence[Item],
+    done: dict[Item, Record],
+    path: Path,
+    console: Console,
+    effort: _Effort,
+) -> None:
+    """Run checks, and say after each how much is left."""
+    for record in _records(plan, items, effort):
+        records.append(path, record)
+        done[record.item] = record
+        missing = plan.missing(done)
+        left = sum(row[1] * row[2] for row in _times(missing, done))
+        count = f"{len(done)}/{len(done) + len(missing)}"
+        text = f"{count} {_line(record)}, {left / 60:.1f} CPU min left"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _times(missing: Sequence[Item], done: Mapping[Item, Record]) -> list[tuple[str, int, float]]:
     """Return the claims with checks to do, how many, and the CPU seconds that one takes."""
     rows = []
     for claim in dict.fromkeys(item.claim for item in missing):

@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import groupby
 
 import numpy as np
+from scipy import stats
 
 from theory_checks.calibration.records import STOPPED, Record
 from theory_checks.claim import Claim
@@ -85,6 +86,19 @@ class Coverage:
         return self.covered >= needed(COVERAGE_TARGET, self.seeds)
 
 
+def chance_of_a_miss(coverage: Coverage) -> float:
+    """
+    Return the probability that an interval of exact level is below its target.
+
+    Examples
+    --------
+    >>> round(chance_of_a_miss(Coverage("slope", "law", 0.99, 96, 100, -0.5, 0.04, 2.0)), 3)
+    0.018
+    """
+    fewest = needed(COVERAGE_TARGET, coverage.seeds)
+    return float(stats.binom.cdf(fewest - 1, coverage.seeds, coverage.level))
+
+
 @dataclass(frozen=True)
 class ClaimSummary:
     """
@@ -158,8 +172,8 @@ class Summary:
     ----------
     version : str
         Of the package.
-    seeds : range
-        The seeds that were run.
+    seeds, coverage_seeds : range
+        The seeds of the mutants, and of the claims without them.
     claims : tuple of ClaimSummary
         Verdicts and intervals.
     mutants : tuple of MutantSummary
@@ -170,6 +184,7 @@ class Summary:
 
     version: str
     seeds: range
+    coverage_seeds: range
     claims: tuple[ClaimSummary, ...]
     mutants: tuple[MutantSummary, ...]
     missing: int = 0
@@ -181,27 +196,41 @@ class Summary:
         mutants = all(mutant.met for mutant in self.mutants)
         return claims and mutants and not self.missing
 
+    @property
+    def covered(self) -> tuple[int, int]:
+        """Intervals that cover, and all of them, over claims and seeds."""
+        each = [coverage for claim in self.claims for coverage in claim.coverages]
+        return sum(c.covered for c in each), sum(c.seeds for c in each)
+
+    @property
+    def expected_misses(self) -> float:
+        """Mean number of intervals below the target if each covered at its nominal level."""
+        return sum(chance_of_a_miss(c) for claim in self.claims for c in claim.coverages)
+
 
 def summarize(
     records: Iterable[Record],
     claims: Sequence[Claim],
     mutants: Sequence[Mutant],
-    seeds: range,
+    seeds: tuple[range, range],
     version: str,
     missing: int = 0,
 ) -> Summary:
     """
-    Count what the records say.
+    Count what the records say, of the seeds of the mutants and of the claims without them.
 
     Examples
     --------
     >>> from theory_checks.verdict import Evidence
     >>> claim = Claim("theorem-0", "Zero", "It is zero.", "0 = 0", "holds", lambda s: Evidence(()))
     >>> records = [Record("theorem-0", "", seed, "abc", "holds", 1.0) for seed in range(3)]
-    >>> summarize(records, [claim], [], range(3), "0.1").claims[0].right
+    >>> summarize(records, [claim], [], (range(3), range(3)), "0.1").claims[0].right
     3
     """
-    kept = sorted((r for r in records if r.seed in seeds), key=lambda record: record.item)
+    kept = sorted(
+        (r for r in records if r.seed in seeds[0 if r.mutant else 1]),
+        key=lambda record: record.item,
+    )
     grouped = {key: tuple(group) for key, group in groupby(kept, lambda r: r.item[:2])}
     of_claims = [
         _of_claim(claim, grouped[claim.id, ""]) for claim in claims if (claim.id, "") in grouped
@@ -212,7 +241,7 @@ def summarize(
         touched = {c: grouped[c, mutant.name] for c in mutant.claims if (c, mutant.name) in grouped}
         if touched:
             of_mutants.append(_of_mutant(mutant, touched, recorded))
-    return Summary(version, seeds, tuple(of_claims), tuple(of_mutants), missing)
+    return Summary(version, *seeds, tuple(of_claims), tuple(of_mutants), missing)
 
 
 def _of_claim(claim: Claim, records: Sequence[Record]) -> ClaimSummary:

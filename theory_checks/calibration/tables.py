@@ -25,14 +25,14 @@ __all__ = ["JSON_NAME", "MARKDOWN_NAME", "markdown", "terminal", "times", "to_di
 JSON_NAME, MARKDOWN_NAME = "calibration.json", "calibration.md"
 
 NOTE = f"""\
-Each claim was checked in the quick profile, once for each seed, and once more with each mutant that
-touches it. Targets: the verdict on record, and a mutant caught, for {100 * VERDICT_TARGET:.0f} of
-100 seeds; {100 * COVERAGE_TARGET:.0f} of 100 intervals at the 99 % level cover the long-run value.
-The long-run value of an estimate, for the interval of one seed, is the mean over all other seeds: a
-bias that every seed shares does not show in the coverage. Its own error should be small beside an
-interval; the table gives it as a share of a half-width, and says so above {100 * ENOUGH:.0f} %. Of
-100 intervals that cover with probability 0.99 exactly, 96 or fewer do with probability 0.018. The
-margin is the least distance of an interval from the nearest end of its region, in half-widths.
+Each claim was checked in the quick profile, once for each seed. With a mutant, the claims that it
+touches were checked in turn until one caught it. Targets: the verdict on record, and a mutant
+caught, for {100 * VERDICT_TARGET:.0f} of 100 seeds; {100 * COVERAGE_TARGET:.0f} of 100 intervals at
+the 99 % level cover the long-run value. The long-run value of an estimate, for the interval of one
+seed, is the mean over all other seeds: a bias that every seed shares does not show in the coverage.
+Its own error should be small beside an interval; the table gives it as a share of a half-width, and
+says so above {100 * ENOUGH:.0f} %. The margin is the least distance of an interval from the nearest
+end of its region, in half-widths.
 """
 
 
@@ -58,12 +58,16 @@ def markdown(summary: Summary) -> str:
 
     Examples
     --------
-    >>> print(markdown(Summary("0.1.0", range(3), (), ())).splitlines()[0])
+    >>> print(markdown(Summary("0.1.0", range(3), range(3), (), ())).splitlines()[0])
     # Calibration
     """
-    seeds = f"seeds {summary.seeds[0]} to {summary.seeds[-1]}"
+    seeds = f"seeds {summary.coverage_seeds[0]} to {summary.coverage_seeds[-1]}"
+    if len(summary.seeds) < len(summary.coverage_seeds):
+        seeds += f" ({summary.seeds[0]} to {summary.seeds[-1]} with mutants)"
     what = f"levychaos {summary.version}, quick profile, {seeds}, {_today()}:"
-    parts = ["# Calibration", f"{what} `{_command(summary.seeds)}`.", NOTE.strip()]
+    parts = ["# Calibration", f"{what} `{_command(summary)}`.", NOTE.strip()]
+    if any(claim.coverages for claim in summary.claims):
+        parts.append(_in_all(summary))
     if summary.missing:
         parts.append(f"Not finished: {summary.missing} checks are missing, mostly of later seeds.")
     for table in (_verdicts(summary), _mutants(summary), _coverages(summary)):
@@ -105,7 +109,7 @@ def to_dict(summary: Summary) -> dict[str, Any]:
 
     Examples
     --------
-    >>> to_dict(Summary("0.1.0", range(3), (), ()))["seeds"]
+    >>> to_dict(Summary("0.1.0", range(3), range(3), (), ()))["seeds"]
     [0, 1, 2]
     """
     claims = [
@@ -124,9 +128,12 @@ def to_dict(summary: Summary) -> dict[str, Any]:
         "version": summary.version,
         "profile": "quick",
         "date": _today(),
-        "command": _command(summary.seeds),
+        "command": _command(summary),
         "seeds": list(summary.seeds),
+        "coverage_seeds": list(summary.coverage_seeds),
         "targets": {"verdict": VERDICT_TARGET, "coverage": COVERAGE_TARGET},
+        "covered": summary.covered,
+        "expected_misses": summary.expected_misses,
         "met": summary.met,
         "missing": summary.missing,
         "claims": claims,
@@ -138,9 +145,25 @@ def _today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-def _command(seeds: range) -> str:
-    first = f" --first-seed {seeds[0]}" if seeds[0] else ""
-    return f"theory-checks calibrate --seeds {len(seeds)}{first}"
+def _command(summary: Summary) -> str:
+    first, seeds = summary.seeds[0], len(summary.seeds)
+    more = len(summary.coverage_seeds)
+    options = f" --coverage-seeds {more}" if more > seeds else ""
+    options += f" --first-seed {first}" if first else ""
+    return f"theory-checks calibrate --seeds {seeds}{options}"
+
+
+def _in_all(summary: Summary) -> str:
+    """Say how many intervals cover and how many are below the target, and what chance gives."""
+    covered, seeds = summary.covered
+    coverages = [coverage for claim in summary.claims for coverage in claim.coverages]
+    below = sum(not coverage.met for coverage in coverages)
+    return (
+        f"In all, {covered} of {seeds} intervals ({100 * covered / seeds:.1f} %) cover. Of the "
+        f"{len(coverages)} rows of the table of coverage, {below} are below the target; "
+        f"{summary.expected_misses:.1f} would be on average if every interval covered with the "
+        "probability that it states."
+    )
 
 
 def _finite(value: object) -> object:
