@@ -89,6 +89,11 @@ class Calibration:
         One for each claim.
     mutants : tuple of MutantRow
         One for each mistake.
+    covered : tuple of (int, int)
+        Intervals that covered, and all of them, over claims and seeds.
+    expected_misses : float
+        Mean number of intervals of the claims below the target for their coverage if each covered
+        with the probability that it states.
     """
 
     version: str
@@ -97,6 +102,18 @@ class Calibration:
     command: str
     claims: tuple[ClaimRow, ...]
     mutants: tuple[MutantRow, ...]
+    covered: tuple[int, int]
+    expected_misses: float
+
+    @property
+    def intervals(self) -> int:
+        """How many intervals the claims have."""
+        return sum(row.intervals for row in self.claims)
+
+    @property
+    def misses(self) -> int:
+        """How many of them are below the target for their coverage."""
+        return sum(row.intervals - row.covering for row in self.claims)
 
 
 def load_calibration(folder: str | Path) -> Calibration | None:
@@ -121,8 +138,17 @@ def load_calibration(folder: str | Path) -> Calibration | None:
         data = json.loads(path.read_text(encoding="utf-8"))
         claims = tuple(_claim(each) for each in data["claims"])
         mutants = tuple(_mutant(each) for each in data["mutants"])
-        found = (data["date"], data["command"], claims, mutants)
-        return Calibration(data["version"], data["profile"], *found)
+        covered, of = data["covered"]
+        return Calibration(
+            data["version"],
+            data["profile"],
+            data["date"],
+            data["command"],
+            claims,
+            mutants,
+            (covered, of),
+            data["expected_misses"],
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ResultsError(
             f"need the tables of a calibration in {path}, got {type(error).__name__}: {error}; "
