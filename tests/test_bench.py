@@ -348,8 +348,8 @@ def test_the_replay_of_a_loop_takes_no_longer_than_the_loop():
     if not features.block.instructions:
         pytest.skip("no AVX on this processor")
     counts = features.block.counts
-    vectors = features.lanes / 8  # eight lanes of float32 a vector of AVX2, as many divisions
-    if counts["vdivps"] == vectors:
+    vectors = counts["vdivps"]
+    if features.lanes / vectors in (8, 16):  # float32 in a vector of AVX2 or AVX-512
         # four products of the argument, two for log2(e), and six of tanh and its slope at least
         assert sum(n for name, n in counts.items() if re.match(r"vf(n?m)", name)) >= 8 * vectors
     replays = roofline.Replays.of([features], 1)
@@ -393,6 +393,33 @@ def test_threads_replay_on_cache_lines_of_their_own():
     starts = [row.ctypes.data for row in rows]
     assert [start % 64 for start in starts] == [0, 0, 0]
     assert rows[0].nbytes + 64 <= starts[1] - starts[0] == starts[2] - starts[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "replayed"),
+    [
+        ("vaddpd 8(%rsi,%rax,8), %ymm9, %ymm3", "vaddpd 0($0), %ymm0, %ymm4"),
+        ("vmovaps %ymm7, -64(%rsp)", "vmovaps %ymm0, 2048($0)"),
+        ("vpsllq $52, %zmm16, %zmm6", "vpsllq $$52, %zmm0, %zmm12"),
+        ("vmovq %rax, %xmm1", "vmovq %r8, %xmm12"),
+        ("vmovd %r10d, %xmm1", "vmovd %r8d, %xmm12"),
+        ("vcmpnltps %zmm4, %zmm25, %k6", "vcmpnltps %zmm0, %zmm1, %k4"),
+        ("vcmpnltps %zmm4, %zmm25, %k6 {%k6}", "vcmpnltps %zmm0, %zmm1, %k4 {%k1}"),
+        ("vmaxps 8(%rax){1to16}, %zmm1, %zmm18 {%k6} {z}",
+         "vmaxps 0($0){1to16}, %zmm0, %zmm4 {%k1} {z}"),
+        ("vmovups %zmm3, (%rdi) {%k1}", "vmovups %zmm0, 2048($0) {%k1}"),
+    ],
+)  # fmt: skip
+def test_a_replayed_instruction_waits_for_no_other(line, replayed):
+    assert list(instructions._independent([line])) == [replayed]
+
+
+@pytest.mark.parametrize(
+    "line", ["vgatherdps (%rax,%zmm1,4), %zmm2 {%k1}", "vaddpd .LCPI0_0, %ymm0, %ymm1"]
+)
+def test_an_instruction_that_cannot_be_replayed_is_an_error_not_the_end(line):
+    with pytest.raises(RuntimeError, match=re.escape(line)):
+        instructions.replay(instructions.Block((line,)))
 
 
 def test_only_the_largest_block_counts():

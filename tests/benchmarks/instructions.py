@@ -29,6 +29,8 @@ UNROLLED = 256
 
 _BYTES = {"x": 16, "y": 32, "z": 64}
 _VECTOR = re.compile(r"%([xyz])mm\d+")
+_MASK = re.compile(r"%k\d")
+_INTEGER = re.compile(r"%(r\w+|e\w\w)")
 _ARITHMETIC = re.compile(r"v(f[mn]|mul|add|sub|div|sqrt|min|max)")
 
 
@@ -51,7 +53,7 @@ class Block:
     @property
     def loaded(self) -> int:
         """Bytes that the block loads as vectors, but for registers that it spilled."""
-        lines = (line for line in self.instructions if not line.startswith("vbroadcast"))
+        lines = (line for line in self.instructions if not re.search("broadcast|{1to", line))
         return sum(_width(line) for line in lines if any(map(_is_address, _operands(line)[:-1])))
 
 
@@ -67,8 +69,19 @@ def _operands(line: str) -> list[str]:
     return [part.strip() for part in re.split(r",(?![^(]*\))", text)]
 
 
+def _bare(operand: str) -> str:
+    """Leave out what AVX-512 may write behind an operand: a mask, zeroing, a broadcast.
+
+    Examples
+    --------
+    >>> _bare("%zmm7 {%k5} {z}"), _bare("8(%rsi){1to8}")
+    ('%zmm7', '8(%rsi)')
+    """
+    return operand.partition("{")[0].rstrip()
+
+
 def _is_address(operand: str) -> bool:
-    return operand.endswith(")") and "%rsp" not in operand
+    return _bare(operand).endswith(")") and "%rsp" not in operand
 
 
 def _width(line: str) -> int:
@@ -96,26 +109,39 @@ def hot_block(assembly: str) -> Block:
 
 
 def _independent(instructions: Sequence[str]) -> Iterator[str]:
-    """Rewrite instructions so that none waits for another."""
+    """Rewrite instructions so that none waits for another.
+
+    Raises
+    ------
+    RuntimeError
+        If an operand is of a kind not known here, as a gather's address: what the assembler can't
+        read would end the process.
+    """
     sources, numbers, others = (cycle(range(*ends)) for ends in ((0, 4), (4, 12), (12, 16)))
     places, integers = cycle(range(0, 2048, 64)), cycle(("%r8", "%r9", "%r10", "%r11"))
+    masks, results = cycle((1, 2, 3)), cycle((4, 5, 6, 7))
     for line in instructions:
         name, operands = line.split()[0], _operands(line)
         targets = numbers if _ARITHMETIC.match(name) else others
         changed = []
         for at, operand in enumerate(operands):
             last = at == len(operands) - 1
-            vector = _VECTOR.fullmatch(operand)
+            bare = _bare(operand)
+            marks = _MASK.sub(lambda _: f"%k{next(masks)}", operand[len(bare) :])
+            vector = _VECTOR.fullmatch(bare)
             if vector:
-                changed.append(f"%{vector[1]}mm{next(targets if last else sources)}")
-            elif operand.startswith("$"):
-                changed.append(f"${operand}")
-            elif operand.startswith("%"):  # part of an address, or moved to a vector
-                changed.append(
-                    next(integers) if len(operand) == 4 and "e" not in operand else "%r8d"
-                )
+                bare = f"%{vector[1]}mm{next(targets if last else sources)}"
+            elif _MASK.fullmatch(bare):
+                bare = f"%k{next(results if last else masks)}"
+            elif bare.startswith("$"):
+                bare = f"${bare}"
+            elif _INTEGER.fullmatch(bare):  # moved to a vector
+                bare = next(integers) if re.fullmatch(r"%r(\d+|[a-z]{2})", bare) else "%r8d"
+            elif bare.endswith(")") and not _VECTOR.search(bare):
+                bare = f"{next(places) + 2048 * last}($0)"
             else:
-                changed.append(f"{next(places) + 2048 * last}($0)")
+                raise RuntimeError(f"the bound of the instructions cannot replay {line!r}")
+            changed.append(bare + marks)
         yield f"{name} {', '.join(changed)}"
 
 
@@ -127,16 +153,22 @@ def replay(block: Block) -> Callable[[Any, int], None]:
     Raises
     ------
     RuntimeError
-        If the block has no AVX instructions: the machine is not an x86 processor with AVX.
+        If the block has no AVX instructions: the machine is not an x86 processor with AVX; or one
+        whose operands are not known here.
     """
     if not block.instructions:
         raise RuntimeError("the bound of the instructions needs an x86 processor with AVX2")
     initialize_native_asmparser()
     times = -(-UNROLLED // len(block.instructions))
     body = "\n".join(_independent(block.instructions * times))
-    fill = "\n".join(f"vmovups ($0), %ymm{register}" for register in range(16))
+    width = "z" if "%zmm" in body else "y"
+    fills = [f"vmovups ($0), %{width}mm{register}" for register in range(16)]
+    masks = [f"k{register}" for register in range(1, 8)] if _MASK.search(body) else []
+    fills += [f"kxnorw %{mask}, %{mask}, %{mask}" for mask in masks]  # all lanes take part
+    fill = "\n".join(fills)
     text = f"{fill}\nmovq $1, %rcx\n1:\n{body}\ndecq %rcx\njnz 1b\nvzeroupper"
-    clobbered = [f"~{{{name}}}" for name in ("rcx", "r8", "r9", "r10", "r11", "memory", "flags")]
+    registers = ["rcx", "r8", "r9", "r10", "r11", *masks]
+    clobbered = [f"~{{{name}}}" for name in (*registers, "memory", "flags")]
     clobbered += [f"~{{ymm{register}}}" for register in range(16)]
 
     @intrinsic
