@@ -133,11 +133,12 @@ def _make_pull_back(together: bool) -> Any:
             for j in range(first, last):
                 for start in range(0, size, TILE):
                     row = slopes[j, start : start + TILE]
-                    for i in range(len(row)):
-                        total[i] = above[j, 0] * weights[0, start + i]
-                    for k in range(1, above.shape[1]):
+                    total[: len(row)] = 0
+                    for k in range(above.shape[1]):
+                        # a view: an index start + i might wrap, and then the loop takes no vectors
+                        factor, towards = above[j, k], weights[k, start : start + TILE]
                         for i in range(len(row)):
-                            total[i] += above[j, k] * weights[k, start + i]
+                            total[i] += factor * towards[i]
                     if rectified:
                         for i in range(len(row)):
                             row[i] = total[i] if row[i] > 0 else 0
