@@ -135,9 +135,10 @@ def load(theta: Any, first: int, count: int, block: Any) -> None:
             block[(c + 1) * WIDTH + lane] = row[c + 1]
             block[(c + 2) * WIDTH + lane] = row[c + 2]
             block[(c + 3) * WIDTH + lane] = row[c + 3]
-    for c in range(fours, dim):
+    for c in range(fours, dim):  # in views: an index that might wrap takes no vectors
+        row, column = block[c * WIDTH : (c + 1) * WIDTH], theta[first : first + count, c]
         for lane in range(count):
-            block[c * WIDTH + lane] = theta[first + lane, c]
+            row[lane] = column[lane]
     for c in range(dim):
         for lane in range(count, WIDTH):
             block[c * WIDTH + lane] = block[c * WIDTH + count - 1]
@@ -160,8 +161,9 @@ def store(block: Any, first: int, count: int, theta: Any) -> None:
             row[c + 2] = block[(c + 2) * WIDTH + lane]
             row[c + 3] = block[(c + 3) * WIDTH + lane]
     for c in range(fours, dim):
+        row, column = block[c * WIDTH : (c + 1) * WIDTH], theta[first : first + count, c]
         for lane in range(count):
-            theta[first + lane, c] = block[c * WIDTH + lane]
+            column[lane] = row[lane]
     if theta.itemsize < block.itemsize:
         load(theta, first, count, block)
 
