@@ -349,7 +349,7 @@ def test_the_replay_of_a_loop_takes_no_longer_than_the_loop():
         pytest.skip("no AVX on this processor")
     counts = features.block.counts
     vectors = counts["vdivps"]
-    if features.lanes / vectors in (8, 16):  # float32 in a vector of AVX2 or AVX-512
+    if features.lanes in (8 * vectors, 16 * vectors):  # float32 in a vector of AVX2 or AVX-512
         # four products of the argument, two for log2(e), and six of tanh and its slope at least
         assert sum(n for name, n in counts.items() if re.match(r"vf(n?m)", name)) >= 8 * vectors
     replays = roofline.Replays.of([features], 1)

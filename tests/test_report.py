@@ -242,7 +242,15 @@ CALIBRATION = {
                 {"covered": 99, "seeds": 100, "met": True},
             ],
             "met": False,
-        }
+        },
+        {
+            "id": "lemma-C.1",
+            "recorded": "fails as printed",
+            "seeds": 100,
+            "right": 100,
+            "coverages": [],
+            "met": True,
+        },
     ],
     "mutants": [
         {
@@ -266,6 +274,7 @@ def test_a_calibration_beside_the_results_is_the_appendix(tmp_path, monkeypatch)
     for part in (
         "195 of 200 do. 1 of the 2 intervals of the claims cover less often than their target; 0.0",
         "Lemma C.2holds98 of 1001 of 296 of 100✗ not met",
+        "Lemma C.1fails as printed100 of 100none–✓ met",
         "rate n−0.4 <script>99 of 100Theorem 4.2: 99 of 100; Lemma C.2: 7 of 100✓ met",
     ):
         assert part in words
