@@ -2,11 +2,12 @@
 
 import functools
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar, cast
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["blas_alone"]
+__all__ = ["blas_alone", "one_thread"]
 
 Driver = TypeVar("Driver", bound=Callable[..., Any])
 
@@ -19,6 +20,12 @@ def _controller() -> Any:
     return ThreadpoolController()
 
 
+def one_thread() -> AbstractContextManager[Any]:
+    """Let BLAS start no threads within a block."""
+    limited: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
+    return limited
+
+
 def blas_alone(driver: Driver) -> Driver:
     """Let a driver, whose first argument is `Pieces`, call a BLAS that starts no threads.
 
@@ -29,7 +36,7 @@ def blas_alone(driver: Driver) -> Driver:
     def guarded(pieces: Any, *arguments: Any) -> Any:
         if not pieces.matrix:
             return driver(pieces, *arguments)
-        with _controller().limit(limits=1, user_api="blas"):
+        with one_thread():
             return driver(pieces, *arguments)
 
     return cast(Driver, guarded)

@@ -46,6 +46,14 @@ def one_thread():
 
 
 @pytest.fixture
+def set_threads():
+    """Return what sets the number of threads for the rest of a test."""
+    before = numba.get_num_threads()
+    yield numba.set_num_threads
+    numba.set_num_threads(before)
+
+
+@pytest.fixture
 def registries():
     """Registries as they were before a snippet added to them."""
     before = dict(FEATURES), dict(LOSSES)

@@ -379,7 +379,7 @@ def test_a_killed_study_and_one_in_processes_find_what_an_undisturbed_one_finds(
 
 
 def test_an_estimate_adds_up_steps(monkeypatch):
-    monkeypatch.setattr("sde.tables.estimate._seconds_a_step", lambda _: 0.5)
+    monkeypatch.setattr("sde.tables.estimate._seconds_a_step", lambda *_: 0.5)
     usual = study.settings_of([TINY])
     seconds, words = estimate(dict.fromkeys(usual, 4), usual, workers=2)
     # 100 steps; 5 evaluations of 1437 data and 3 of 360, in batches of 500, each half a step

@@ -54,7 +54,40 @@ def test_steps_without_noise_are_those_of_plain_numpy(widths, feature, loss):
         np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-13)
 
 
-@pytest.mark.parametrize("outputs", [2, 40])  # our own loop, and BLAS
+@pytest.mark.parametrize("outputs", [3, 50])  # pulled back by our own loop, and by BLAS
+@pytest.mark.parametrize("feature", ["relu", "tanh"])
+def test_wide_layers_are_plain_numpy_with_any_number_of_threads(feature, outputs, set_threads):
+    # several groups of units, the last one not full, and products large enough for threads
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(50, 40)), rng.integers(0, outputs, 50)
+    y[0] = outputs - 1
+    shapes = [(700, 40), (600, 700), (outputs, 600)]
+    weights = [rng.normal(size=shape) / np.sqrt(shape[1]) for shape in shapes]
+    options = {
+        "width": (700, 600), "learning_rate": RATE, "feature": feature, "initial": weights,
+        "max_steps": 3, "dtype": "float64", "test": (x, y),
+    }  # fmt: skip
+    fits = []
+    for count in (1, 2):
+        set_threads(count)
+        fits.append(sde.train(x, y, **options))
+    for _ in range(3):
+        slopes = oracles.gradients(weights, x, np.eye(outputs)[y], feature, "cross_entropy")
+        weights = [w - RATE * g for w, g in zip(weights, slopes, strict=True)]
+    one, two = (fit.network for fit in fits)
+    for found, wanted, other in zip(one.weights, weights, two.weights, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-13)
+        np.testing.assert_array_equal(found, other)
+    np.testing.assert_allclose(
+        one.predict(x), oracles.network_outputs(weights, feature, x), rtol=1e-10, atol=1e-12
+    )
+    np.testing.assert_array_equal(one.predict(x), two.predict(x))
+    assert [each.loss for each in fits[0].history.records] == [
+        each.loss for each in fits[1].history.records
+    ]
+
+
+@pytest.mark.parametrize("outputs", [2, 40])
 @pytest.mark.parametrize("feature", ["relu", "tanh"])
 def test_a_float32_step_is_a_float64_step_rounded(feature, outputs):
     # a sum of b products of size s is off by b s 2^-24 at most; here b <= 700 and s < 1

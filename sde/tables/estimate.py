@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from time import perf_counter
 
-from threadpoolctl import threadpool_limits
+import numba
 
 from sde.tables.experiment import Setting, examples
 from sde.training.train import train
@@ -34,7 +34,7 @@ def estimate(
         shape = (setting.dataset, setting.width, setting.kind)
         steps = usual_steps[setting]
         if shape not in timed:
-            timed[shape] = _seconds_a_step(setting)
+            timed[shape] = _seconds_a_step(setting, max(1, numba.get_num_threads() // workers))
             words.append(
                 f"n = {setting.width}, Type-{setting.kind} noise: {timed[shape]:.2g} s a step, "
                 f"about {steps} steps a run"
@@ -60,8 +60,8 @@ def steps_of_a_run(setting: Setting, steps: int) -> float:
     return steps + train_half * evaluations + test_half * tests
 
 
-def _seconds_a_step(setting: Setting) -> float:
-    """Return the time of a step on one thread of BLAS, as a run takes it."""
+def _seconds_a_step(setting: Setting, threads: int) -> float:
+    """Return the time of a step on as many threads as a run has."""
     data = examples(setting.dataset, setting.split, 0)
     x, y = data.x_train[: setting.batch_size], data.y_train[: setting.batch_size]
 
@@ -79,9 +79,13 @@ def _seconds_a_step(setting: Setting) -> float:
         )
         return perf_counter() - start
 
-    with threadpool_limits(limits=1, user_api="blas"):
-        seconds(1)  # compiles what is not compiled yet
+    before = numba.get_num_threads()
+    numba.set_num_threads(threads)
+    try:
+        seconds(2)  # compiles what is not compiled yet; the only step of one has no noise
         return max(seconds(1 + TIMED) - seconds(1), 0.0) / TIMED
+    finally:
+        numba.set_num_threads(before)
 
 
 def in_words(seconds: float) -> str:

@@ -1,6 +1,6 @@
-"""What training does between products of matrices: activations, slopes, and the noisy step.
+"""What training does beside products of matrices: the loss and its slopes, and the noisy step.
 
-Arrays are float32 or float64, one row a datum or a hidden unit. Arithmetic is in float64 and
+Arrays are float32 or float64. Arithmetic is in float64 and
 rounded once, where it is stored. Loops are cut into parts whose number depends on the shapes alone,
 and nothing is summed across parts, so that results do not depend on the number of threads.
 """
@@ -12,22 +12,18 @@ from typing import Any
 import numba
 import numpy as np
 
-from sde.features import Feature
 from sde.lanes import WIDTH
 from sde.losses import Loss
 from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.sampling import SCRATCH, Draws, draw_block
 
-__all__ = ["activation", "loss_slopes", "move", "pull_back"]
+__all__ = ["BySize", "loss_slopes", "move"]
 
 #: Parts of a loop: enough to balance many threads.
 PARTS = 64
 
 #: Numbers below which a loop is left to the calling thread: waking the others takes longer.
 FEW = 1 << 15
-
-#: Numbers of a row that are worked on at a time while they stay in the first-level cache.
-TILE = 1024
 
 
 @compiled()
@@ -38,52 +34,25 @@ def _bounds(part: int, size: int) -> tuple[int, int]:
 
 
 class BySize:
-    """A kernel with and without threads, chosen by how many numbers there are to work on.
+    """A kernel with and without threads, chosen by how much there is to do.
 
     Parameters
     ----------
     make : callable
         `make(together)` compiles the kernel. It must close over `together`, so that the compiler's
         cache does not take one for the other.
+    work : callable
+        What there is to do for the kernel's arguments: a number.
+    few : int
+        That number up to which the calling thread does it.
     """
 
-    def __init__(self, make: Callable[[bool], Any]) -> None:
-        self._kernel = functools.cache(make)
+    def __init__(self, make: Callable[[bool], Any], work: Callable[..., int], few: int) -> None:
+        self._kernel, self._work, self._few = functools.cache(make), work, few
 
     def __call__(self, *arguments: Any) -> Any:
-        """Run the kernel; the size of the first argument decides."""
-        return self._kernel(arguments[0].size > FEW)(*arguments)
-
-
-@functools.cache
-def activation(feature: Feature) -> BySize:
-    """Return the kernel `activate(values, slopes)`: features in place of arguments, and slopes.
-
-    `slopes` may be empty, if they are not wanted.
-    """
-    digest, g, derivative = SOURCE_DIGEST, feature.value, feature.derivative
-
-    def make(together: bool) -> Any:
-        @compiled(cache=feature.builtin, parallel=PARALLEL if together else False)
-        def activate(values: Any, slopes: Any) -> None:
-            _ = digest, together
-            rows, keeping = values.shape[0], len(slopes) > 0
-            for part in numba.prange(min(PARTS, rows)):
-                first, last = _bounds(part, rows)
-                for j in range(first, last):
-                    row = values[j]
-                    if keeping:
-                        slope = slopes[j]
-                        for i in range(len(row)):
-                            argument = float(row[i])
-                            row[i], slope[i] = g(argument), derivative(argument)
-                    else:
-                        for i in range(len(row)):
-                            row[i] = g(float(row[i]))
-
-        return activate
-
-    return BySize(make)
+        """Run the kernel."""
+        return self._kernel(self._work(*arguments) > self._few)(*arguments)
 
 
 @functools.cache
@@ -112,41 +81,6 @@ def loss_slopes(loss: Loss) -> Callable[[Any, Any, Any], float]:
         return mean
 
     return slopes
-
-
-def _make_pull_back(together: bool) -> Any:
-    digest = SOURCE_DIGEST
-
-    @compiled(cache=True, parallel=PARALLEL if together else False)
-    def pull_back(slopes: Any, above: Any, weights: Any, rectified: bool) -> None:
-        """Turn slopes of features, in place, into the gradient in their arguments.
-
-        `above` is the gradient in the outputs, (m, l), and `weights` leads to them, (l, n): a
-        product with few inner terms, of which BLAS makes a second array as large as the slopes. If
-        `rectified`, the array holds the features of relu, whose slopes are their signs.
-        """
-        _ = digest, together
-        rows, size = slopes.shape
-        for part in numba.prange(min(PARTS, rows)):
-            first, last = _bounds(part, rows)
-            total = np.empty(TILE, dtype=slopes.dtype)
-            for j in range(first, last):
-                for start in range(0, size, TILE):
-                    row = slopes[j, start : start + TILE]
-                    total[: len(row)] = 0
-                    for k in range(above.shape[1]):
-                        # a view: an index start + i might wrap, and then the loop takes no vectors
-                        factor, towards = above[j, k], weights[k, start : start + TILE]
-                        for i in range(len(row)):
-                            total[i] += factor * towards[i]
-                    if rectified:
-                        for i in range(len(row)):
-                            row[i] = total[i] if row[i] > 0 else 0
-                    else:
-                        for i in range(len(row)):
-                            row[i] *= total[i]
-
-    return pull_back
 
 
 @compiled()
@@ -194,4 +128,4 @@ def _make_move(together: bool) -> Any:
     return move
 
 
-pull_back, move = BySize(_make_pull_back), BySize(_make_move)
+move = BySize(_make_move, lambda weights, *_: weights.size, FEW)

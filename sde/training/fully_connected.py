@@ -3,6 +3,7 @@
 Hidden unit i of a layer is row i of the layer's weights, and a column of the paper's matrix.
 """
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -12,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sde import compression, validation
+from sde.blas import one_thread
 from sde.training import checks, export, pruning, storage
-from sde.training.elementwise import activation
+from sde.training.units import activated, room_for_parts
 
 __all__ = ["FullyConnectedNetwork"]
 
@@ -174,14 +176,10 @@ class FullyConnectedNetwork:
         widest = max(self.inputs, *map(len, self.weights))
         rows = max(1, CHUNK_BYTES // (self.dtype.itemsize * widest))
         out = np.empty((len(x), self.outputs), self.dtype)
-        activate = activation(checks.feature_of(self.feature))
-        with np.errstate(over="ignore", invalid="ignore"):
+        with one_thread():
             for start in range(0, len(x), rows):
-                below = np.ascontiguousarray(x[start : start + rows], dtype=self.dtype)
-                for weights in self.weights[:-1]:
-                    below = np.matmul(below, weights.T)
-                    activate(below, below[:0])
-                np.matmul(below, self.weights[-1].T, out=out[start : start + rows])
+                part = np.ascontiguousarray(x[start : start + rows], dtype=self.dtype)
+                self._write_outputs(part, out[start : start + rows])
         return out
 
     def classify(self, x: ArrayLike) -> NDArray[np.int64]:
@@ -295,8 +293,9 @@ class FullyConnectedNetwork:
         Such a unit is constant, g(0). Where that is not 0, as for sigmoid, one unit stays for all
         of them, and its outgoing weights are the sums of theirs. A layer keeps one unit at least.
         """
-        silent = np.zeros((1, 1))
-        activation(checks.feature_of(self.feature))(silent, silent[:0])
+        silent, zero = np.empty((1, 1)), np.zeros((1, 1))
+        activate = activated(checks.feature_of(self.feature))
+        activate(silent, silent[:0], zero, zero, zero, np.empty((0, 1, 1)))
         weights = pruning.shrunk(self.weights, self.rows_per_unit, constant=silent.item() != 0)
         return replace(self, weights=weights)
 
@@ -330,6 +329,16 @@ class FullyConnectedNetwork:
             feature is "erf" in float64, which runtimes do not have: write `astype("float32")`.
         """
         export.to_onnx(path, self.weights, checks.feature_of(self.feature))
+
+    def _write_outputs(self, x: NDArray[Any], out: NDArray[Any]) -> None:
+        activate, below = activated(checks.feature_of(self.feature)), x.T
+        parts = room_for_parts(len(self.weights[-2]), self.outputs, len(x), self.dtype)
+        for layer, (weights, outgoing) in enumerate(itertools.pairwise(self.weights), 1):
+            features = np.empty((len(weights), len(x)), self.dtype)
+            room = parts if layer == len(self.widths) else parts[:0]
+            activate(features, features[:0], weights, below, outgoing, room)
+            below = features
+        out[:] = parts.sum(axis=0).T
 
     def _units(self) -> list[NDArray[Any]]:
         """Return the hidden layers with one row a unit."""

@@ -1,6 +1,6 @@
 """A fully connected network in training: forward, backward, and the noisy step of its layers.
 
-Products of matrices are left to BLAS, through NumPy; the rest is in `sde.training.elementwise`.
+Its kernels are in `sde.training.units`, and in `sde.training.elementwise`.
 Hidden unit i of layer l is a particle of the noise: its number is i, plus the sizes of the layers
 before it rounded up to whole blocks, so that the first layer has the noise of `simulate`.
 """
@@ -14,19 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sde import random
+from sde.blas import one_thread
 from sde.features import Feature
 from sde.lanes import WIDTH
 from sde.losses import Loss
 from sde.sampling import Draws
 from sde.stable import StableNoise
-from sde.training.elementwise import activation, loss_slopes, move, pull_back
+from sde.training.elementwise import loss_slopes, move
 from sde.training.fully_connected import FullyConnectedNetwork
+from sde.training.units import activated, pull_back, room_for_parts
 
 __all__ = ["Kicks", "Layers", "first_particles", "uniform_weights"]
-
-#: Most outputs for which a product with the readout is left to our own loop: BLAS needs another
-#: array as large as the last layer's features for it.
-FEW_OUTPUTS = 32
 
 _SILENT = Draws(0, np.zeros(1), np.uint64(0))
 
@@ -128,7 +126,7 @@ class Layers:
         noisy : bool
             Whether the noise of this step is added too.
         """
-        with np.errstate(over="ignore", invalid="ignore"):  # the loop looks for what is not finite
+        with one_thread():
             loss = self._find_gradients(x, y)
         return loss, self._move(index, rate, rate, noisy=noisy)
 
@@ -162,32 +160,27 @@ class Layers:
 
     def _find_gradients(self, x: NDArray[Any], y: NDArray[np.float64]) -> float:
         buffers = self._buffers.setdefault(len(x), _Buffers.of(self, len(x)))
-        below = [x, *buffers.features]
-        activate = activation(self.feature)
+        below, last = [x.T, *buffers.features], len(buffers.features) - 1
+        activate = activated(self.feature)
         for layer, features in enumerate(buffers.features):
-            np.matmul(below[layer], self.weights[layer].T, out=features)
-            activate(features, buffers.slopes[layer])
-        np.matmul(below[-1], self.weights[-1].T, out=buffers.outputs)
+            weights, outgoing = self.weights[layer], self.weights[layer + 1]
+            parts = buffers.parts if layer == last else buffers.parts[:0]
+            activate(features, buffers.slopes[layer], weights, below[layer], outgoing, parts)
+        buffers.outputs[:] = buffers.parts.sum(axis=0).T
         loss = loss_slopes(self.loss)(buffers.outputs, y, buffers.above)
-        above = buffers.above
-        for layer in range(len(self.weights) - 1, -1, -1):
-            np.matmul(above.T, below[layer], out=self.gradients[layer])
-            if layer > 0:
-                above = self._pulled(above, layer, buffers)
+        above = np.ascontiguousarray(buffers.above.T)
+        for layer in range(last, -1, -1):
+            features = buffers.features[layer]
+            # features are not needed any more, so those of relu make room for the gradient
+            slopes = features if self.rectified else buffers.slopes[layer]
+            outgoing = np.ascontiguousarray(self.weights[layer + 1].T)
+            read_out = self.gradients[layer + 1] if layer == last else self.gradients[-1][:0]
+            pull_back(
+                slopes, features, above, outgoing, read_out, below[layer], self.gradients[layer],
+                self.rectified,
+            )  # fmt: skip
+            above = slopes
         return loss
-
-    def _pulled(self, above: NDArray[Any], layer: int, buffers: "_Buffers") -> NDArray[Any]:
-        """Return the gradient in the arguments of the hidden layer below `layer`."""
-        # features are not needed any more, so those of relu make room for the gradient
-        slopes = buffers.features[layer - 1] if self.rectified else buffers.slopes[layer - 1]
-        if above.shape[1] <= FEW_OUTPUTS:
-            pull_back(slopes, above, self.weights[layer], self.rectified)
-            return slopes
-        pulled: NDArray[Any] = np.matmul(above, self.weights[layer])
-        if self.rectified:
-            slopes = np.sign(slopes, out=slopes)
-        np.multiply(pulled, slopes, out=pulled)
-        return pulled
 
     def _move(self, index: int, rate: float, noise_rate: float, *, noisy: bool) -> bool:
         finite = True
@@ -207,10 +200,11 @@ class Layers:
 
 @dataclass(frozen=True)
 class _Buffers:
-    """Memory of a step on so many data: features, their slopes, outputs, and their gradient."""
+    """Memory of a step on so many data: features, slopes, sums, outputs, and their gradient."""
 
     features: list[NDArray[Any]]
     slopes: list[NDArray[Any]]
+    parts: NDArray[Any]
     outputs: NDArray[Any]
     above: NDArray[Any]
 
@@ -219,8 +213,9 @@ class _Buffers:
         *hidden, outputs = [len(each) for each in layers.weights]
         dtype = layers.dtype
         return cls(
-            [np.empty((size, units), dtype) for units in hidden],
-            [np.empty((0 if layers.rectified else size, units), dtype) for units in hidden],
+            [np.empty((units, size), dtype) for units in hidden],
+            [np.empty((0 if layers.rectified else units, size), dtype) for units in hidden],
+            room_for_parts(hidden[-1], outputs, size, dtype),
             np.empty((size, outputs), dtype),
             np.empty((size, outputs), dtype),
         )

@@ -129,8 +129,7 @@ def train(
 
     Notes
     -----
-    Results do not depend on the number of threads of the kernels; those of BLAS may change the last
-    bits with ``readout="trained"``.
+    Results do not depend on the number of threads.
 
     Examples
     --------

@@ -165,7 +165,7 @@ def _training_ecg(kind: str, target: float) -> Case:
         f"training-ecg5000-{kind}",
         f"a step of training as on ECG5000, n = 10,000, Type {kind}, float32",
         lambda threads: TrainingWork.random(
-            m=500, d=140, n=10_000, classes=2, kind=kind, rate=1e-4, steps=20, threads=threads
+            m=500, d=140, n=10_000, classes=2, kind=kind, rate=1e-4, steps=60, threads=threads
         ),
         (*TRAINING, SGEMM),
         {"PyTorch": target},
@@ -177,7 +177,7 @@ def _training_mnist() -> Case:
         "training-mnist",
         "a step of training as on MNIST, n = 5,000, batch 5,000, Type I, float32",
         lambda threads: TrainingWork.random(
-            m=5000, d=784, n=5000, classes=10, kind="I", rate=1e-4, steps=8, threads=threads
+            m=5000, d=784, n=5000, classes=10, kind="I", rate=1e-4, steps=20, threads=threads
         ),
         (*TRAINING, SGEMM),
         {"PyTorch": 1.0, "NumPy sgemm": 0.75},
