@@ -285,5 +285,5 @@ class StableNoise:
         substeps = validation.count("substeps", substeps, most=random.MAX_STEPS // steps)
         draws = self.draws(dt / substeps, seed, replicate, stream)
         out = np.empty((steps, n, dim))
-        fill(draws, substeps, out)
+        fill(draws, substeps, self.kind == "I", out)
         return out

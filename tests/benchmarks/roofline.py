@@ -224,7 +224,10 @@ def pull_stages(p: int) -> list[Stage]:
 
 
 def vector_stages(kind: str, dim: int) -> list[Stage]:
-    """Return the loops of a vector of Type I or III."""
+    """Return the loops of a vector of Type I or III.
+
+    The copies stand for the stores that write one number to all coordinates.
+    """
     row, x, law = np.zeros(WIDTH), np.zeros((2, WIDTH)), np.full(5, 0.5)
     if kind == "I":
         return [
