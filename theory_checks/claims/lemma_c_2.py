@@ -50,8 +50,8 @@ CONTROL = Case(0.8, "II", 1.0)
 #: Sizes M of the sample means.
 SIZES = 4 ** np.arange(2, 6)
 CHUNK = 2**20
-CHUNKS = {"quick": 3, "standard": 8, "deep": 128}
-CONTROL_CHUNKS = {"quick": 1, "standard": 18, "deep": 128}
+CHUNKS = {"quick": 3, "standard": 8, "deep": 160}
+CONTROL_CHUNKS = {"quick": 1, "standard": 18, "deep": 320}
 #: Of an exponent: what is left of the approach, at most 0.03, and the noise and the interval of
 #: the quick profile, 0.07. Of the ratio to the law: 0.08 of approach, an interval of 0.08, and
 #: three standard errors of 0.03 for chance.

@@ -53,7 +53,7 @@ OTHERS = (sde.StableNoise(1.2, "I"), sde.StableNoise(1.8, "III"))
 OTHER_STEPS = STEPS[:4]
 REPLICATES = {"quick": 240, "standard": 4000, "deep": 60_000}
 OTHER_REPLICATES = {"quick": 240, "standard": 2000, "deep": 30_000}
-CONTROL_REPLICATES = {"quick": 128, "standard": 2560, "deep": 40_000}
+CONTROL_REPLICATES = {"quick": 128, "standard": 2560, "deep": 50_000}
 #: Of an order in the quick profile: an interval of 0.055 at grid points, of which 0.03 is for the
 #: error of the reference, which raises the order by up to 0.02, and noise; off the grid, an
 #: interval of 0.04 and noise. That tells 1 from 1/α at every α.

@@ -46,7 +46,7 @@ ALLOWANCE, TOLERANCE = 0.08, 0.05
 WIDTHS = 2 ** np.arange(5, 11)
 CONTROL_WIDTHS = np.array([16, 512])
 REPLICATES = {"quick": 900, "standard": 12_000, "deep": 200_000}
-CONTROL_REPLICATES = {"quick": 64, "standard": 3072, "deep": 32_768}
+CONTROL_REPLICATES = {"quick": 64, "standard": 3072, "deep": 49_152}
 FLOW_SIZE = {"quick": 2**18, "standard": 2**20, "deep": 2**23}
 
 
