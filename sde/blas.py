@@ -1,8 +1,9 @@
 """One BLAS thread for kernels that call BLAS from their own threads."""
 
 import functools
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 from threadpoolctl import ThreadpoolController
@@ -10,6 +11,8 @@ from threadpoolctl import ThreadpoolController
 __all__ = ["blas_alone", "one_thread"]
 
 Driver = TypeVar("Driver", bound=Callable[..., Any])
+
+_LOCK = threading.RLock()
 
 
 @functools.cache
@@ -20,10 +23,15 @@ def _controller() -> Any:
     return ThreadpoolController()
 
 
-def one_thread() -> AbstractContextManager[Any]:
-    """Let BLAS start no threads within a block."""
-    limited: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
-    return limited
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let BLAS start no threads within a block.
+
+    The limit is the process's. Two threads that set and reset it by turns could leave it behind,
+    so the second waits for the first: both would want all cores anyway.
+    """
+    with _LOCK, _controller().limit(limits=1, user_api="blas"):
+        yield
 
 
 def blas_alone(driver: Driver) -> Driver:

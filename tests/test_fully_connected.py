@@ -6,6 +6,7 @@ import pickle
 import sys
 import tracemalloc
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 
@@ -14,6 +15,7 @@ import onnx
 import onnxruntime
 import oracles
 import pytest
+import threadpoolctl
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -112,6 +114,29 @@ def test_pruning_of_the_mean_field_network_is_that_of_its_state():
     net = FullyConnectedNetwork.mean_field(theta, 2, "tanh")
     assert net.pruning_ratio() == sde.pruning_ratio(theta)
     assert (net.prune(0.9).weights[0].reshape(200, 6) == sde.prune(theta, 0.1)).all()
+
+
+def test_memory_does_not_grow_with_many_outputs(monkeypatch):
+    rooms, room = [], fully_connected.room_for_parts
+    monkeypatch.setattr(fully_connected, "CHUNK_BYTES", 2**18)
+    monkeypatch.setattr(
+        fully_connected, "room_for_parts", lambda *given: rooms.append(room(*given)) or rooms[-1]
+    )
+    net = make(0, [3, 1000, 2000])
+    net.predict(inputs_for(net, 100))
+    assert max(each.nbytes for each in rooms) <= 2**18
+
+
+def test_predictions_in_several_threads_are_right_and_leave_blas_as_it_was():
+    net = make(0, [30, 600, 4], dtype="float32")
+    inputs = [inputs_for(net, 300 + i) for i in range(8)]
+    expected = [net.predict(x) for x in inputs]
+    before = threadpoolctl.threadpool_info()
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(net.predict, 20 * inputs))
+    for one, other in zip(found, 20 * expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert threadpoolctl.threadpool_info() == before
 
 
 def test_memory_does_not_grow_with_the_data(monkeypatch):
@@ -518,5 +543,8 @@ def test_outputs_that_overflow_are_refused():
     net = FullyConnectedNetwork((np.full((2, 1), 1e200), np.full((1, 2), 1e200)))
     with pytest.raises(OverflowError, match=r"got \[inf\] for x\[1\]"):
         net.predict([[0.0], [1.0]])
+    wide = FullyConnectedNetwork((np.ones((600, 1)), np.full((1, 600), 6e305)))
+    with pytest.raises(OverflowError, match=r"got \[inf\] for x\[1\]"):
+        wide.predict([[0.0], [1.0]])  # what each group adds is finite
     with pytest.raises(ValueError, match="need finite"):
         replace(net).astype("float32")

@@ -5,6 +5,7 @@ from time import perf_counter
 
 import numba
 
+from sde.study import cores
 from sde.tables.experiment import Setting, examples
 from sde.training.train import train
 
@@ -34,7 +35,8 @@ def estimate(
         shape = (setting.dataset, setting.width, setting.kind)
         steps = usual_steps[setting]
         if shape not in timed:
-            timed[shape] = _seconds_a_step(setting, max(1, numba.get_num_threads() // workers))
+            threads = min(cores() // workers, numba.get_num_threads())
+            timed[shape] = _seconds_a_step(setting, max(1, threads))
             words.append(
                 f"n = {setting.width}, Type-{setting.kind} noise: {timed[shape]:.2g} s a step, "
                 f"about {steps} steps a run"

@@ -1,8 +1,8 @@
 """What training does beside products of matrices: the loss and its slopes, and the noisy step.
 
-Arrays are float32 or float64. Arithmetic is in float64 and
-rounded once, where it is stored. Loops are cut into parts whose number depends on the shapes alone,
-and nothing is summed across parts, so that results do not depend on the number of threads.
+Arrays are float32 or float64. Arithmetic is in float64 and rounded once, where it is stored. Loops
+are cut into parts whose number depends on the shapes alone, and nothing is summed across parts, so
+that results do not depend on the number of threads.
 """
 
 import functools

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from sde import compression, validation
 from sde.blas import one_thread
 from sde.training import checks, export, pruning, storage
-from sde.training.units import activated, room_for_parts
+from sde.training.units import activated, add_up, room_for_parts
 
 __all__ = ["FullyConnectedNetwork"]
 
@@ -173,7 +173,8 @@ class FullyConnectedNetwork:
         x : (k, d) array
             Inputs, float32 or float64.
         """
-        widest = max(self.inputs, *map(len, self.weights))
+        parts = room_for_parts(len(self.weights[-2]), self.outputs, 0, self.dtype)
+        widest = max(self.inputs, len(parts) * self.outputs, *map(len, self.weights))
         rows = max(1, CHUNK_BYTES // (self.dtype.itemsize * widest))
         out = np.empty((len(x), self.outputs), self.dtype)
         with one_thread():
@@ -338,7 +339,7 @@ class FullyConnectedNetwork:
             room = parts if layer == len(self.widths) else parts[:0]
             activate(features, features[:0], weights, below, outgoing, room)
             below = features
-        out[:] = parts.sum(axis=0).T
+        add_up(parts, out)
 
     def _units(self) -> list[NDArray[Any]]:
         """Return the hidden layers with one row a unit."""

@@ -1,10 +1,10 @@
 """Hidden units group by group: products of matrices, and what is elementwise between them.
 
 Features and gradients have one row a unit and one column a datum. A thread takes one group of units
-after another and does all that a pass does with it while it is in the cache, with a BLAS that
+after another and does all that a pass does with it, from the cache if it fits, with a BLAS that
 starts no threads: pools of threads that wait by spinning take the cores from each other, which made
-steps twice as long. Groups depend on the number of units alone, and sums across them are taken in
-their order, so that results do not depend on the number of threads.
+steps twice as long. Groups, and the order in which they are added up, depend on the shapes alone:
+results do not depend on the number of threads.
 """
 
 import functools
@@ -18,10 +18,11 @@ from sde.features import Feature
 from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.training.elementwise import BySize
 
-__all__ = ["activated", "pull_back", "room_for_parts"]
+__all__ = ["activated", "add_up", "pull_back", "room_for_parts"]
 
-#: Units of a group: enough for BLAS, and few enough for the cache and for many threads.
-GROUP = 256
+#: Units of a group: BLAS arranges the inputs anew for each, which few units do not pay for; and of
+#: a narrow layer there shall be four groups, for as many threads.
+LEAST, MOST, SHARE = 64, 256, 4
 
 #: Outputs up to which a unit is pulled back by our own loop: for so few inner terms BLAS is slower.
 FEW_OUTPUTS = 32
@@ -31,14 +32,20 @@ FEW = 1 << 20
 
 
 @compiled()
+def _size(units: int) -> int:
+    """Return how many units a group has."""
+    return max(LEAST, min(MOST, units // SHARE))
+
+
+@compiled()
 def _groups(units: int) -> int:
-    return (units + GROUP - 1) // GROUP
+    return (units + _size(units) - 1) // _size(units)
 
 
 @compiled()
 def _range(group: int, units: int) -> tuple[int, int]:
     """Return the first of a group's units and the one after its last."""
-    return group * GROUP, min((group + 1) * GROUP, units)
+    return group * _size(units), min((group + 1) * _size(units), units)
 
 
 @compiled()
@@ -54,6 +61,12 @@ def _combine(weights: Any, rows: Any, out: Any) -> None:
 def room_for_parts(units: int, outputs: int, size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return room for what each group adds to the outputs, (groups, l, b)."""
     return np.empty((_groups(units), outputs, size), dtype)
+
+
+def add_up(parts: NDArray[Any], outputs: NDArray[Any]) -> None:
+    """Write the outputs, (b, l), which may overflow: the sums of what the groups add."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        outputs[:] = parts.sum(axis=0).T
 
 
 @functools.cache
@@ -112,10 +125,10 @@ def _make_pull_back(together: bool) -> Any:
     ) -> None:
         """Turn slopes of features, in place, into gradients in their arguments, and in the weights.
 
-        `above`, (l, b), is the gradient where the outgoing weights lead; these are (n, l) here, and
-        their gradient, (l, n), is left out if it is empty. The layer's own weights, whose gradient
-        is (n, k), were multiplied by what is below, (k, b). If `rectified`, the slopes are the
-        features themselves, those of relu, whose signs they are.
+        `above`, (l, b), is the gradient where the outgoing weights, (l, n), lead; theirs is left
+        out if that array is empty. The layer's own weights, whose gradient is (n, k), were
+        multiplied by what is below, (k, b). If `rectified`, the slopes are the features themselves,
+        those of relu, whose signs they are.
         """
         _ = digest, together
         units, few = len(slopes), len(above) <= FEW_OUTPUTS
@@ -123,14 +136,12 @@ def _make_pull_back(together: bool) -> Any:
             first, last = _range(group, units)
             if len(outgoing_gradient) > 0:
                 outgoing_gradient[:, first:last] = np.dot(above, features[first:last].T)
-            if few:
-                pulled = np.empty((1, slopes.shape[1]), slopes.dtype)
-            else:
-                pulled = np.dot(outgoing[first:last], above)
+            back = np.ascontiguousarray(outgoing[:, first:last].T)
+            pulled = np.empty((1, slopes.shape[1]), slopes.dtype) if few else np.dot(back, above)
             for i in range(first, last):
                 slope, factor = slopes[i], pulled[0 if few else i - first]
                 if few:
-                    _combine(outgoing[i], above, factor)
+                    _combine(back[i - first], above, factor)
                 if rectified:
                     for j in range(len(slope)):
                         slope[j] = factor[j] if slope[j] > 0 else 0

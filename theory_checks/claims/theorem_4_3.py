@@ -10,7 +10,7 @@ the constant are measured beyond fixed thresholds; for stable noise with 1 < α 
 of the tail is below 3 % beyond the thresholds used. Hill's estimator is reported only: it is
 biased for α near 2.
 
-Control: at α = 2 the tail is Gaussian and its index beyond a threshold is far above 2.
+Control: at α = 2 the tail is Gaussian and its index beyond a threshold is well above 2.
 """
 
 from functools import partial
@@ -45,7 +45,7 @@ CASES = (
     Case(1.5, "II", 30.0, 6, 0.06),
     Case(1.8, "III", 20.0, 12, 0.08),
 )
-#: Where the index of a Gaussian tail, which grows like x^2, is measured. At 5 it is 10, at 3 it is
+#: Where the index of a Gaussian tail, which grows with x, is measured. At 5 it is 10, at 3 it is
 #: 4.5 and known 8 times as well, which half-widths of 0.02 need. The quick profile has no such
 #: target, and a calibration on record.
 CONTROL_THRESHOLD = {"quick": 5.0, "standard": 3.0, "deep": 3.0}
