@@ -252,10 +252,9 @@ def compare(tables: Path, found: Path) -> dict[str, list[float]]:
     The differences from PyTorch that are printed are returned too.
     """
     others = {(each["table"], each["row"]): each["runs"] for each in json.loads(found.read_text())}
-    print(
-        "Means ± standard deviations (runs), in percent but for steps; in brackets differences from"
-    )
-    print("PyTorch in standard errors. Of a single run, PyTorch's deviation stands for its own.\n")
+    print("Means ± standard deviations (runs), in percent but for steps; in brackets differences")
+    print("from PyTorch in standard errors, by the pooled deviation of both: few runs alone often")
+    print("have none of the rare networks that collapse when they are pruned.\n")
     print("| table | α | quantity | PyTorch | here | published |")
     print("| --- | --- | --- | --- | --- | --- |")
     gaps: dict[str, list[float]] = {"here": [], "published": []}
@@ -273,8 +272,7 @@ def compare(tables: Path, found: Path) -> dict[str, list[float]]:
                         line.append("")
                         continue
                     mean, deviation, runs = means[source]
-                    error = spread * math.sqrt(1 / runs + 1 / len(values))
-                    some.append((mean - float(values.mean())) / error)
+                    some.append((mean - float(values.mean())) / _error(deviation, runs, values))
                     known = "" if deviation is None else f" ± {deviation:.2f}"
                     line.append(f"{mean:.2f}{known} ({runs}) [{some[-1]:+.1f}]")
                 words = cell["quantity"].replace("_", " ")
@@ -286,21 +284,43 @@ def compare(tables: Path, found: Path) -> dict[str, list[float]]:
     return gaps
 
 
+def _error(deviation: float | None, runs: int, values: Any) -> float:
+    """Return the standard error of a difference of means of one law, from both samples."""
+    squares = (runs - 1) * (deviation or 0.0) ** 2 + float(((values - values.mean()) ** 2).sum())
+    degrees = runs + len(values) - 2
+    return math.sqrt(squares / degrees * (1 / runs + 1 / len(values)))
+
+
 def splits(found: Path, repeats: int) -> None:
-    """Print how much runs on one split spread, and how much splits do."""
-    print("Of the means of splits, the least, the 10 % quantile, the median and the largest.\n")
+    """Print how much runs on one split spread, how much splits do, and the steps of the worst."""
+    print("Means of splits: the least, the 10 % quantile, the median and the largest.\n")
     print("| table | α | quantity | mean | sd on one split | sd of splits | means of splits |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
+    worst = []
     for row in json.loads(found.read_text()):
+        means = {}
         for quantity, unit in {"test_accuracy": 100, "steps": 1}.items():
             values = unit * np.array([each[quantity] for each in row["runs"]]).reshape(-1, repeats)
-            within, means = values.var(axis=1, ddof=1).mean(), values.mean(axis=1)
-            between = max(0.0, means.var(ddof=1) - within / repeats)
-            quantiles = ", ".join(f"{q:.1f}" for q in np.quantile(means, [0, 0.1, 0.5, 1]))
+            within, means[quantity] = values.var(axis=1, ddof=1).mean(), values.mean(axis=1)
+            between = max(0.0, means[quantity].var(ddof=1) - within / repeats)
+            quantiles = ", ".join(
+                f"{q:.1f}" for q in np.quantile(means[quantity], [0, 0.1, 0.5, 1])
+            )
             print(
                 f"| {row['table']} | {row['row']} | {quantity.replace('_', ' ')} "
                 f"| {values.mean():.2f} | {within**0.5:.2f} | {between**0.5:.2f} | {quantiles} |"
             )
+        accuracies, steps = means.values()
+        low = ", ".join(
+            f"{accuracies[k]:.1f} % after {steps[k]:.0f}" for k in accuracies.argsort()[:5]
+        )
+        rank = np.corrcoef(accuracies.argsort().argsort(), steps.argsort().argsort())[0, 1]
+        worst.append(
+            f"- {row['table']}, {row['row']}: {low} steps; rank correlation of test accuracy and "
+            f"steps over all splits {rank:.2f}."
+        )
+    print("\nSplits of the lowest test accuracy:\n")
+    print("\n".join(worst))
 
 
 def _means(cell: Any) -> dict[str, tuple[float, float | None, int]]:
