@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from sde import compression, validation
 from sde.blas import one_thread
 from sde.training import checks, export, pruning, storage
-from sde.training.units import activated, add_up, room_for_parts
+from sde.training.units import forward, room_for_parts, value_at_zero
 
 __all__ = ["FullyConnectedNetwork"]
 
@@ -177,10 +177,16 @@ class FullyConnectedNetwork:
         widest = max(self.inputs, len(parts) * self.outputs, *map(len, self.weights))
         rows = max(1, CHUNK_BYTES // (self.dtype.itemsize * widest))
         out = np.empty((len(x), self.outputs), self.dtype)
+        feature, slopes = checks.feature_of(self.feature), np.empty((0, 0), self.dtype)
         with one_thread():
             for start in range(0, len(x), rows):
-                part = np.ascontiguousarray(x[start : start + rows], dtype=self.dtype)
-                self._write_outputs(part, out[start : start + rows])
+                some = np.ascontiguousarray(x[start : start + rows], dtype=self.dtype)
+                room = (np.empty((len(each), len(some)), self.dtype) for each in self.weights[:-1])
+                parts = room_for_parts(len(self.weights[-2]), self.outputs, len(some), self.dtype)
+                forward(
+                    feature, self.weights, some, room, itertools.repeat(slopes), parts,
+                    out[start : start + rows],
+                )  # fmt: skip
         return out
 
     def classify(self, x: ArrayLike) -> NDArray[np.int64]:
@@ -294,10 +300,8 @@ class FullyConnectedNetwork:
         Such a unit is constant, g(0). Where that is not 0, as for sigmoid, one unit stays for all
         of them, and its outgoing weights are the sums of theirs. A layer keeps one unit at least.
         """
-        silent, zero = np.empty((1, 1)), np.zeros((1, 1))
-        activate = activated(checks.feature_of(self.feature))
-        activate(silent, silent[:0], zero, zero, zero, np.empty((0, 1, 1)))
-        weights = pruning.shrunk(self.weights, self.rows_per_unit, constant=silent.item() != 0)
+        constant = value_at_zero(checks.feature_of(self.feature)) != 0
+        weights = pruning.shrunk(self.weights, self.rows_per_unit, constant=constant)
         return replace(self, weights=weights)
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -330,16 +334,6 @@ class FullyConnectedNetwork:
             feature is "erf" in float64, which runtimes do not have: write `astype("float32")`.
         """
         export.to_onnx(path, self.weights, checks.feature_of(self.feature))
-
-    def _write_outputs(self, x: NDArray[Any], out: NDArray[Any]) -> None:
-        activate, below = activated(checks.feature_of(self.feature)), x.T
-        parts = room_for_parts(len(self.weights[-2]), self.outputs, len(x), self.dtype)
-        for layer, (weights, outgoing) in enumerate(itertools.pairwise(self.weights), 1):
-            features = np.empty((len(weights), len(x)), self.dtype)
-            room = parts if layer == len(self.widths) else parts[:0]
-            activate(features, features[:0], weights, below, outgoing, room)
-            below = features
-        add_up(parts, out)
 
     def _units(self) -> list[NDArray[Any]]:
         """Return the hidden layers with one row a unit."""

@@ -22,7 +22,7 @@ from sde.sampling import Draws
 from sde.stable import StableNoise
 from sde.training.elementwise import loss_slopes, move
 from sde.training.fully_connected import FullyConnectedNetwork
-from sde.training.units import activated, add_up, pull_back, room_for_parts
+from sde.training.units import forward, pull_back, room_for_parts
 
 __all__ = ["Kicks", "Layers", "first_particles", "uniform_weights"]
 
@@ -162,23 +162,21 @@ class Layers:
         if len(x) not in self._buffers:
             self._buffers[len(x)] = _Buffers.of(self, len(x))
         buffers = self._buffers[len(x)]
-        below, last = [x.T, *buffers.features], len(buffers.features) - 1
-        activate = activated(self.feature)
-        for layer, features in enumerate(buffers.features):
-            weights, outgoing = self.weights[layer], self.weights[layer + 1]
-            parts = buffers.parts if layer == last else buffers.parts[:0]
-            activate(features, buffers.slopes[layer], weights, below[layer], outgoing, parts)
-        add_up(buffers.parts, buffers.outputs)
+        forward(
+            self.feature, self.weights, x, buffers.features, buffers.slopes, buffers.parts,
+            buffers.outputs,
+        )  # fmt: skip
         loss = loss_slopes(self.loss)(buffers.outputs, y, buffers.above)
+        below, last = [x.T, *buffers.features], len(buffers.features) - 1
         above = np.ascontiguousarray(buffers.above.T)
         for layer in range(last, -1, -1):
             features = buffers.features[layer]
             # features are not needed any more, so those of relu make room for the gradient
             slopes = features if self.rectified else buffers.slopes[layer]
             outgoing = self.weights[layer + 1]
-            read_out = self.gradients[layer + 1] if layer == last else self.gradients[-1][:0]
+            read_out = self.gradients[-1] if layer == last else self.gradients[-1][:0]
             pull_back(
-                slopes, features, above, outgoing, read_out, below[layer], self.gradients[layer],
+                slopes, below[layer], self.gradients[layer], above, outgoing, features, read_out,
                 self.rectified,
             )  # fmt: skip
             above = slopes

@@ -8,6 +8,8 @@ results do not depend on the number of threads.
 """
 
 import functools
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numba
@@ -18,7 +20,7 @@ from sde.features import Feature
 from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.training.elementwise import BySize
 
-__all__ = ["activated", "add_up", "pull_back", "room_for_parts"]
+__all__ = ["forward", "pull_back", "room_for_parts", "value_at_zero"]
 
 #: Units of a group: BLAS arranges the inputs anew for each, which few units do not pay for; and of
 #: a narrow layer there shall be four groups, for as many threads.
@@ -63,14 +65,8 @@ def room_for_parts(units: int, outputs: int, size: int, dtype: np.dtype[Any]) ->
     return np.empty((_groups(units), outputs, size), dtype)
 
 
-def add_up(parts: NDArray[Any], outputs: NDArray[Any]) -> None:
-    """Write the outputs, (b, l), which may overflow: the sums of what the groups add."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        outputs[:] = parts.sum(axis=0).T
-
-
 @functools.cache
-def activated(feature: Feature) -> BySize:
+def _activated(feature: Feature) -> BySize:
     """Return the kernel `activate(features, slopes, weights, below, outgoing, parts)`.
 
     It writes the features, (n, b), of a layer's weights, (n, k), and of what is below, (k, b); the
@@ -109,26 +105,71 @@ def activated(feature: Feature) -> BySize:
     )
 
 
+def forward(
+    feature: Feature,
+    weights: Sequence[NDArray[Any]],
+    x: NDArray[Any],
+    features: Iterable[NDArray[Any]],
+    slopes: Iterable[NDArray[Any]],
+    parts: NDArray[Any],
+    outputs: NDArray[Any],
+) -> None:
+    """Write the features of all hidden layers, their slopes, and the outputs, which may overflow.
+
+    Parameters
+    ----------
+    feature : Feature
+        Of the hidden units.
+    weights : sequence of (units, inputs) arrays
+        Of the hidden layers, then of the readout.
+    x : (b, d) array
+        Inputs.
+    features : iterable of (units, b) arrays
+        Room for them, one array a hidden layer.
+    slopes : iterable of arrays
+        The same for slopes; empty arrays if they are not wanted.
+    parts : array
+        What `room_for_parts` returns.
+    outputs : (b, l) array
+        Room for them.
+    """
+    activate, below, hidden = _activated(feature), x.T, len(weights) - 1
+    layers = zip(itertools.count(1), itertools.pairwise(weights), features, slopes, strict=False)
+    for layer, (incoming, outgoing), values, derivatives in layers:
+        room = parts if layer == hidden else parts[:0]
+        activate(values, derivatives, incoming, below, outgoing, room)
+        below = values
+    with np.errstate(over="ignore", invalid="ignore"):
+        outputs[:] = parts.sum(axis=0).T
+
+
+def value_at_zero(feature: Feature) -> float:
+    """Return the feature of a unit without weights."""
+    value, zero = np.empty((1, 1)), np.zeros((1, 1))
+    _activated(feature)(value, value[:0], zero, zero, zero, np.empty((0, 1, 1)))
+    return float(value.item())
+
+
 def _make_pull_back(together: bool) -> Any:
     digest = SOURCE_DIGEST
 
     @compiled(cache=True, parallel=PARALLEL if together else False)
     def pull_back(
         slopes: Any,
-        features: Any,
-        above: Any,
-        outgoing: Any,
-        outgoing_gradient: Any,
         below: Any,
         gradient: Any,
+        above: Any,
+        outgoing: Any,
+        features: Any,
+        outgoing_gradient: Any,
         rectified: bool,
     ) -> None:
         """Turn slopes of features, in place, into gradients in their arguments, and in the weights.
 
-        `above`, (l, b), is the gradient where the outgoing weights, (l, n), lead; theirs is left
-        out if that array is empty. The layer's own weights, whose gradient is (n, k), were
-        multiplied by what is below, (k, b). If `rectified`, the slopes are the features themselves,
-        those of relu, whose signs they are.
+        The layer's own weights, whose gradient is (n, k), were multiplied by what is below, (k, b).
+        `above`, (l, b), is the gradient where the outgoing weights, (l, n), lead; theirs, of the
+        features, is left out if that array is empty. If `rectified`, the slopes are the features
+        themselves, those of relu, whose signs they are.
         """
         _ = digest, together
         units, few = len(slopes), len(above) <= FEW_OUTPUTS
@@ -153,10 +194,4 @@ def _make_pull_back(together: bool) -> Any:
     return pull_back
 
 
-def _multiplications(
-    slopes: Any, _features: Any, _above: Any, _outgoing: Any, _gradient: Any, below: Any, *_: Any
-) -> int:
-    return int(slopes.size * len(below))
-
-
-pull_back = BySize(_make_pull_back, _multiplications, FEW)
+pull_back = BySize(_make_pull_back, lambda slopes, below, *_: slopes.size * len(below), FEW)
