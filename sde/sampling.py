@@ -11,15 +11,13 @@ import functools
 import math
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from sde import random
-from sde.lanes import HALF, WIDTH, for_half, for_lanes, store
+from sde.lanes import HALF, WIDTH, for_half, for_lanes
 from sde.lookup import CELLS, OCTAVES, TERMS, cell_of, evaluate_cells
 from sde.native import (
-    PARALLEL,
     SOURCE_DIGEST,
     BlockFunction,
     block_function,
@@ -44,7 +42,6 @@ __all__ = [
     "SCRATCH",
     "Draws",
     "draw_block",
-    "fill",
     "sampler",
     "sampler_parameters",
     "table_entry",
@@ -55,9 +52,6 @@ KINDS = ("I", "II", "III")
 
 #: Numbers of scratch space that a sampler is handed: two rows of values and one of cells.
 SCRATCH = 3 * WIDTH
-
-#: Parts in which an array of noise is filled: enough to balance many threads.
-PARTS = 64
 
 #: Numbers of the law at the head of a sampler's parameters; a table of quantiles follows.
 PARAMETERS = 5
@@ -283,56 +277,6 @@ def sampler(kind: str, alpha: float) -> BlockFunction:
 
 
 @compiled()
-def _spread(numbers: Any, rows: Any) -> None:
-    """Write one number a row to all its places."""
-    dim = rows.shape[1]
-    fours = dim - dim % 4
-    for c in range(0, fours, 4):  # four at a time, for the compiler to store them as a vector
-        for i in range(len(rows)):
-            row, number = rows[i], numbers[i]
-            row[c], row[c + 1], row[c + 2], row[c + 3] = number, number, number, number
-    for c in range(fours, dim):
-        for i in range(len(rows)):
-            rows[i, c] = numbers[i]
-
-
-@compiled()
-def _fill_blocks(
-    draws: Draws, blocks: tuple[int, int], substeps: int, common: bool, out: Any
-) -> None:
-    steps, n, dim = out.shape
-    drawn = 1 if common else dim
-    scratch, block = np.empty(SCRATCH), np.empty(drawn * WIDTH)
-    for b in range(blocks[0], blocks[1]):
-        first = b * WIDTH
-        last = min(first + WIDTH, n)
-        for k in range(steps):
-            block[:] = 0.0
-            for s in range(substeps):
-                draw_block(draws, first, k * substeps + s, drawn, block, scratch)
-            if common:
-                _spread(block, out[k, first:last])
-            else:
-                store(block, first, last - first, out[k])
-
-
-def _make_fill() -> Any:
-    digest = SOURCE_DIGEST
-
-    @compiled(cache=True, parallel=PARALLEL)
-    def fill(draws: Draws, substeps: int, common: bool, out: Any) -> None:
-        """Write increments, (steps, n, dim); if `common`, coordinates are equal and drawn once."""
-        _ = digest
-        blocks = (out.shape[1] + WIDTH - 1) // WIDTH
-        parts = min(PARTS, blocks)
-        for part in numba.prange(parts):
-            bounds = (part * blocks // parts, (part + 1) * blocks // parts)
-            _fill_blocks(draws, bounds, substeps, common, out)
-
-    return fill
-
-
-@compiled()
 def draw_block(draws: Draws, first: int, step: int, dim: int, block: Any, scratch: Any) -> None:
     """Add the noise of one step to a (dim, WIDTH) block of particles from `first` on."""
     call_block(
@@ -346,6 +290,3 @@ def draw_block(draws: Draws, first: int, step: int, dim: int, block: Any, scratc
         scratch.ctypes.data,
         0,
     )
-
-
-fill = _make_fill()

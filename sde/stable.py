@@ -21,7 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gamma, gammaln, rgamma
 
 from sde import random, validation
-from sde.sampling import KINDS, Draws, fill, sampler, sampler_parameters
+from sde.increments import fill
+from sde.sampling import KINDS, Draws, sampler, sampler_parameters
 
 __all__ = ["StableNoise"]
 

@@ -8,6 +8,7 @@ needs no `sde` to be run:
     python tests/replication.py prepare ecg5000 --seeds 200 job.npz
     python tests/replication.py run job.npz found.json
     python tests/replication.py compare sde/tables/results/ecg5000.json found.json
+    python tests/replication.py report > sde/tables/results/replication.md
 
 `tests/replicated/` holds what was found on an H100 in six minutes: 200 runs of each row of Tables
 1 to 4 (`ecg5000.json`), 48 of Table 5 (`mnist.json`), and ten on each of 40 splits of four rows
@@ -27,6 +28,12 @@ from typing import Any
 import numpy as np
 
 ENERGY, TARGET = 0.9, 0.95
+
+FOUND = Path(__file__).parent / "replicated"
+RECORDED = Path(__file__).parents[1] / "sde" / "tables" / "results"
+
+#: Runs on each split of `splits.json`.
+REPEATS = 10
 
 #: Numbers of features of a batch that all runs of a group have together.
 TOGETHER = 4e8
@@ -333,6 +340,24 @@ def _means(cell: Any) -> dict[str, tuple[float, float | None, int]]:
     return means
 
 
+def report() -> None:
+    """Print what is on record here, beside the recorded tables."""
+    print("# The same experiments in PyTorch\n")
+    print("`tests/replication.py` repeats the rows of Tables 1 to 5 with PyTorch's gradients and")
+    print(
+        "random numbers, many runs at a time on a GPU (one H100, six minutes), from the settings,"
+    )
+    print(
+        'data and splits of this package. What each run found is in `tests/replicated/`. "Here" is'
+    )
+    print("what `sde tables` found, beside this file. `tests/replication.py report` prints this.")
+    for name, title in (("ecg5000", "ECG5000"), ("mnist", "MNIST")):
+        print(f"\n## {title}\n")
+        compare(RECORDED / f"{name}.json", FOUND / f"{name}.json")
+    print(f"\n## What a split of ECG5000 does\n\n{REPEATS} runs on each of 40 splits.")
+    splits(FOUND / "splits.json", REPEATS)
+
+
 def main() -> None:
     """Do what the command line says."""
     parser = ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
@@ -352,10 +377,10 @@ def main() -> None:
     split = commands.add_parser("splits", help=splits.__doc__)
     split.add_argument("found", type=Path)
     split.add_argument("--repeats", type=int, required=True, help="runs on each split")
+    commands.add_parser("report", help=report.__doc__)
     arguments = vars(parser.parse_args())
-    all_commands = {"prepare": prepare, "run": run, "compare": compare, "splits": splits}
-    command: Any = all_commands[arguments.pop("command")]
-    command(**arguments)
+    functions: list[Any] = [prepare, run, compare, splits, report]
+    {each.__name__: each for each in functions}[arguments.pop("command")](**arguments)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import json
 import math
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import oracles
@@ -12,8 +11,6 @@ import replication
 
 import sde
 
-HERE = Path(__file__).parent
-RECORDED = HERE.parent / "sde" / "tables" / "results"
 TORCH = pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
 
 #: Standard errors of which a difference of 108 normal means has as many once in 1300 tables. It is
@@ -24,11 +21,18 @@ LARGE = 4.5
 
 @pytest.mark.parametrize(("name", "rows"), [("ecg5000", 14), ("mnist", 4)])
 def test_recorded_tables_are_those_of_other_code(name, rows, capsys):
-    gaps = replication.compare(RECORDED / f"{name}.json", HERE / "replicated" / f"{name}.json")
+    recorded, found = replication.RECORDED / f"{name}.json", replication.FOUND / f"{name}.json"
+    gaps = replication.compare(recorded, found)
     assert len(gaps["here"]) == 6 * rows
     assert len(gaps["published"]) == 5 * rows
     assert max(map(abs, gaps["here"])) < LARGE
     assert capsys.readouterr().out.count("\n| Table") == 6 * rows
+
+
+def test_recorded_report_is_what_the_command_prints(capsys):
+    replication.report()
+    recorded = (replication.RECORDED / "replication.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == recorded
 
 
 def test_deviations_on_and_of_splits(tmp_path, capsys):

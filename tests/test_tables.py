@@ -20,7 +20,7 @@ import sde
 from sde.datasets import Dataset
 from sde.study import StoreError, cores
 from sde.tables import experiment, study
-from sde.tables.estimate import estimate
+from sde.tables.estimate import _seconds_a_step, estimate
 from sde.tables.experiment import Result, Setting
 from sde.tables.published import EXPERIMENTS, QUANTITIES, Cell
 from sde.tables.report import markdown
@@ -379,10 +379,32 @@ def test_a_killed_study_and_one_in_processes_find_what_an_undisturbed_one_finds(
 
 
 def test_an_estimate_adds_up_steps(monkeypatch):
-    monkeypatch.setattr("sde.tables.estimate._seconds_a_step", lambda *_: 0.5)
+    threads = []
+    monkeypatch.setattr("sde.tables.estimate.cores", lambda: 2)
+    monkeypatch.setattr(
+        "sde.tables.estimate._seconds_a_step", lambda _, count: threads.append(count) or 0.5
+    )
     usual = study.settings_of([TINY])
     seconds, words = estimate(dict.fromkeys(usual, 4), usual, workers=2)
     # 100 steps; 5 evaluations of 1437 data and 3 of 360, in batches of 500, each half a step
     steps = 100 + (5 * 1437 + 3 * 360) / 500 / 2
     assert seconds == pytest.approx(2 * 4 * 0.5 * steps / 2)
     assert words == ["n = 64, Type-II noise: 0.5 s a step, about 100 steps a run"]
+    assert threads == [1]  # of each of the two workers
+
+
+def test_a_step_is_timed_when_all_it_needs_is_compiled(monkeypatch):
+    # a clock that stands still but for steps and, once for each kernel, for compiling: the last
+    # noise is not added, so that a training of one step draws none
+    clock, compiled = [0.0], set()
+
+    def train(*_data, max_steps, last_noise, **_rest):
+        assert not last_noise
+        needed = {"gradient"} | ({"noise"} if max_steps > 1 else set())
+        clock[0] += 0.25 * max_steps + 100 * len(needed - compiled)
+        compiled.update(needed)
+
+    monkeypatch.setattr("sde.tables.estimate.train", train)
+    monkeypatch.setattr("sde.tables.estimate.perf_counter", lambda: clock[0])
+    setting = next(iter(study.settings_of([TINY])))
+    assert _seconds_a_step(setting, threads=1) == pytest.approx(0.25)
