@@ -3,10 +3,13 @@
 import numpy as np
 import oracles
 import pytest
+import threadpoolctl
 
 import sde
 from sde.lanes import WIDTH
+from sde.training import fully_connected, layers
 from sde.training.batches import Batches
+from sde.training.units import forward
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(30, 4))
@@ -86,6 +89,20 @@ def test_wide_layers_are_plain_numpy_with_any_number_of_threads(feature, outputs
     assert [each.loss for each in fits[0].history.records] == [
         each.loss for each in fits[1].history.records
     ]
+
+
+def test_blas_starts_no_threads_in_steps_and_predictions(monkeypatch):
+    counts = []
+
+    def watched(*arguments):
+        pools = threadpoolctl.threadpool_info()
+        counts.append({each["num_threads"] for each in pools if each["user_api"] == "blas"})
+        forward(*arguments)
+
+    for module in (layers, fully_connected):
+        monkeypatch.setattr(module, "forward", watched)
+    sde.train(X, CLASSES, width=20, learning_rate=RATE, max_steps=1)
+    assert counts == [{1}] * 3  # evaluations before and after, and the step
 
 
 @pytest.mark.parametrize("outputs", [2, 40])
@@ -233,10 +250,10 @@ def test_only_chosen_layers_are_noisy():
     }  # fmt: skip
     still = sde.train(X, CLASSES, **options).network.weights
     noise = sde.StableNoise(1.5, "III", 0.5)
-    for layers in ([], [0], [1], [0, 2]):
-        moved = sde.train(X, CLASSES, **options, noise=noise, noisy_layers=layers).network.weights
+    for chosen in ([], [0], [1], [0, 2]):
+        moved = sde.train(X, CLASSES, **options, noise=noise, noisy_layers=chosen).network.weights
         changed = [bool((a != b).any()) for a, b in zip(moved, still, strict=True)]
-        assert changed == [layer in layers for layer in range(3)]
+        assert changed == [layer in chosen for layer in range(3)]
 
 
 def test_type_one_noise_does_not_reach_outputs_of_centred_inputs():
