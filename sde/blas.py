@@ -42,7 +42,7 @@ def blas_alone(driver: Driver) -> Driver:
 
     @functools.wraps(driver)
     def guarded(pieces: Any, *arguments: Any) -> Any:
-        if not pieces.matrix:
+        if pieces.panel == 1:
             return driver(pieces, *arguments)
         with one_thread():
             return driver(pieces, *arguments)

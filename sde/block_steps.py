@@ -12,15 +12,17 @@ from sde.sampling import SCRATCH
 __all__ = [
     "Pieces",
     "can_keep_slopes",
-    "empty_block",
+    "empty_blocks",
     "find_drift",
     "kept_at",
     "load",
+    "load_blocks",
     "observe",
     "prepare",
     "room_for_slopes",
     "scratch_size",
     "store",
+    "store_blocks",
     "update",
 ]
 
@@ -36,9 +38,9 @@ class Pieces(NamedTuple):
     """A system as the kernels see it: three block functions, the sizes and arrays they need.
 
     `n_scratch` and `n_slopes` count rows of a block: of scratch space, and of what `observe` can
-    keep for `find_drift` (none if zero). `matrix` says whether the block functions call BLAS.
-    `prepare` reads `data`. `observe` and `find_drift` read `inputs`, in the precision in which they
-    and all blocks are computed.
+    keep for `find_drift` (none if zero). `panel` is the number of blocks that the block functions
+    take at a time: several if they call BLAS, else one. `prepare` reads `data`. `observe` and
+    `find_drift` read `inputs`, in the precision in which they and all blocks are computed.
     """
 
     observe: int
@@ -49,15 +51,15 @@ class Pieces(NamedTuple):
     n_weights: int
     n_scratch: int
     n_slopes: int
-    matrix: bool
+    panel: int
     shape: NDArray[np.int64]
     data: NDArray[np.float64]
     inputs: NDArray[np.floating]
 
 
 @compiled()
-def observe(pieces: Pieces, block: Any, count: int, sums: Any, scratch: Any, kept: int) -> None:
-    """Add the observables of the first `count` lanes of a block to their sums.
+def observe(pieces: Pieces, blocks: Any, count: int, sums: Any, scratch: Any, kept: int) -> None:
+    """Add the observables of the first `count` lanes of some blocks, a row each, to their sums.
 
     `kept` is the address where slopes are kept, or 0.
     """
@@ -65,7 +67,7 @@ def observe(pieces: Pieces, block: Any, count: int, sums: Any, scratch: Any, kep
         pieces.observe,
         pieces.shape.ctypes.data,
         pieces.inputs.ctypes.data,
-        block.ctypes.data,
+        blocks.ctypes.data,
         count,
         sums.ctypes.data,
         scratch.ctypes.data,
@@ -103,19 +105,22 @@ def _prepare(pieces: Pieces, mean_field: Any, weights: Any) -> None:
 
 @compiled()
 def find_drift(
-    pieces: Pieces, block: Any, weights: Any, force: Any, scratch: Any, kept: int
+    pieces: Pieces, blocks: Any, count: int, weights: Any, forces: Any, scratch: Any, kept: int
 ) -> None:
-    """Write the drift of a block; `kept` is the address of its kept slopes, or 0."""
+    """Write the drift of as many blocks as have `count` lanes, a row each.
+
+    `kept` is the address of their kept slopes, or 0.
+    """
     call_block(
         pieces.drift,
         pieces.shape.ctypes.data,
         pieces.inputs.ctypes.data,
-        block.ctypes.data,
+        blocks.ctypes.data,
         weights.ctypes.data,
-        force.ctypes.data,
+        forces.ctypes.data,
         scratch.ctypes.data,
         kept,
-        0,
+        count,
     )
 
 
@@ -142,27 +147,41 @@ def update(block: Any, dt: float, force: Any, noise: Any, count: int, largest: f
 
 
 @compiled()
-def empty_block(pieces: Pieces) -> Any:
-    """Return room for one number a lane and coordinate, in the precision of the pieces."""
-    return np.empty(pieces.dim * WIDTH, pieces.inputs.dtype)
+def empty_blocks(pieces: Pieces) -> Any:
+    """Return room for the blocks of a panel, a row each, in the precision of the pieces."""
+    return np.empty((pieces.panel, pieces.dim * WIDTH), pieces.inputs.dtype)
+
+
+@compiled()
+def load_blocks(theta: Any, first: int, count: int, blocks: Any) -> None:
+    """Copy the `count` particles from `first` on to as many blocks as they fill."""
+    for b in range((count + WIDTH - 1) // WIDTH):
+        load(theta, first + b * WIDTH, min(WIDTH, count - b * WIDTH), blocks[b])
+
+
+@compiled()
+def store_blocks(blocks: Any, first: int, count: int, theta: Any) -> None:
+    """Copy what `load_blocks` copied back."""
+    for b in range((count + WIDTH - 1) // WIDTH):
+        store(blocks[b], first + b * WIDTH, min(WIDTH, count - b * WIDTH), theta)
 
 
 @compiled()
 def scratch_size(pieces: Pieces) -> int:
-    """Return the numbers of scratch space that a block needs."""
+    """Return the numbers of scratch space that a panel needs."""
     return max(SCRATCH, pieces.n_scratch * WIDTH)
 
 
 @compiled()
 def kept_at(slopes: Any, block: int) -> int:
-    """Return the address of the slopes kept for a block, or 0 if none are."""
+    """Return the address of the slopes kept for the blocks from this one on, or 0 if none are."""
     return slopes[block].ctypes.data if len(slopes) > 0 else 0
 
 
 def can_keep_slopes(pieces: Pieces, n: int) -> bool:
     """Return whether the slopes of n particles are worth keeping from one step to the next."""
     size = pieces.inputs.itemsize * n * pieces.n_slopes
-    return 0 < size <= (KEPT_BY_BLAS if pieces.matrix else KEPT)
+    return 0 < size <= (KEPT_BY_BLAS if pieces.panel > 1 else KEPT)
 
 
 def room_for_slopes(pieces: Pieces, n: int) -> NDArray[Any]:

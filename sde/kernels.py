@@ -6,9 +6,12 @@ drift from the last mean field, its noise, its update, and adds to the sums that
 field. What is specific to a system or to a noise law is behind a function pointer and works on a
 whole block, so that the drivers below are compiled once for all of them.
 
-Blocks are grouped into chunks whose number depends on n alone. A chunk sums in the order of its
-blocks, and the sums of the chunks are added in order: the result does not depend on the number of
-threads.
+Where BLAS takes the sums over coordinates and data, it is given several blocks, a panel, at a time:
+it arranges the data anew for each product.
+
+Blocks are grouped into chunks whose number depends on n and the panel alone. A chunk sums in the
+order of its blocks, and the sums of the chunks are added in order: the result does not depend on
+the number of threads.
 """
 
 from typing import Any, NamedTuple
@@ -20,14 +23,15 @@ from numpy.typing import NDArray
 from sde.blas import blas_alone
 from sde.block_steps import (
     Pieces,
-    empty_block,
+    empty_blocks,
     find_drift,
     kept_at,
-    load,
+    load_blocks,
     observe,
     prepare,
     scratch_size,
     store,
+    store_blocks,
     update,
 )
 from sde.lanes import WIDTH
@@ -52,6 +56,9 @@ __all__ = [
 #: sums of the chunks small beside the state.
 CHUNKS = 256
 
+#: Chunks that are not merged to fill a panel, so that threads have something to share.
+FEW_CHUNKS = 16
+
 
 @compiled()
 def chunk_bounds(chunk: int, chunks: int, blocks: int) -> tuple[int, int]:
@@ -60,9 +67,11 @@ def chunk_bounds(chunk: int, chunks: int, blocks: int) -> tuple[int, int]:
 
 
 @compiled()
-def chunk_count(n: int) -> int:
-    """Return the number of chunks of n particles."""
-    return min(CHUNKS, (n + WIDTH - 1) // WIDTH)
+def chunk_count(n: int, panel: int) -> int:
+    """Return the number of chunks of n particles, of which `panel` blocks are taken at a time."""
+    blocks = (n + WIDTH - 1) // WIDTH
+    panels = (blocks + panel - 1) // panel
+    return min(CHUNKS, max(panels, min(blocks, FEW_CHUNKS)))
 
 
 class Task(NamedTuple):
@@ -81,18 +90,51 @@ class Task(NamedTuple):
 
 
 @compiled()
+def _panel(block: int, end: int, n: int) -> tuple[int, int]:
+    """Return the first particle of the blocks up to `end`, and how many of n there are."""
+    return block * WIDTH, min(end * WIDTH, n) - block * WIDTH
+
+
+@compiled()
 def observe_chunk(
     pieces: Pieces, theta: Any, sums: Any, slopes: Any, bounds: tuple[int, int]
 ) -> None:
     """Write the sums of the observables over the blocks of one chunk, and keep the slopes."""
     n = theta.shape[0]
-    block, scratch = empty_block(pieces), np.empty(scratch_size(pieces))
+    blocks, scratch = empty_blocks(pieces), np.empty(scratch_size(pieces))
     sums[:] = 0.0
-    for b in range(bounds[0], bounds[1]):
-        first = b * WIDTH
-        count = min(WIDTH, n - first)
-        load(theta, first, count, block)
-        observe(pieces, block, count, sums, scratch, kept_at(slopes, b))
+    for b in range(bounds[0], bounds[1], pieces.panel):
+        first, count = _panel(b, min(b + pieces.panel, bounds[1]), n)
+        load_blocks(theta, first, count, blocks)
+        observe(pieces, blocks, count, sums, scratch, kept_at(slopes, b))
+
+
+@compiled()
+def _move(
+    draws: Draws,
+    task: Task,
+    step: int,
+    blocks: Any,
+    forces: Any,
+    buffers: Any,
+    theta: Any,
+    particles: tuple[int, int],
+) -> bool:
+    """Give the blocks of a panel their noise, move and store them; return whether all is finite.
+
+    They are the particles from the first of `particles` on, as many as the second.
+    """
+    noise, scratch = buffers
+    dim, finite = theta.shape[1], True
+    for b in range((particles[1] + WIDTH - 1) // WIDTH):
+        first, count = particles[0] + b * WIDTH, min(WIDTH, particles[1] - b * WIDTH)
+        noise[:] = 0.0
+        for s in range(task.substeps):
+            draw_block(draws, task.first + first, step * task.substeps + s, dim, noise, scratch)
+        largest = np.finfo(theta.dtype).max
+        finite &= update(blocks[b], task.dt, forces[b], noise, count, largest)
+        store(blocks[b], first, count, theta)
+    return finite
 
 
 @compiled()
@@ -112,22 +154,18 @@ def sweep_chunk(
         observe_chunk(pieces, theta, sums, slopes, bounds)
         return True
     n, dim = theta.shape
-    block, force = empty_block(pieces), empty_block(pieces)
+    blocks, forces = empty_blocks(pieces), empty_blocks(pieces)
     noise, scratch = np.empty(dim * WIDTH), np.empty(scratch_size(pieces))
     finite = True
     sums[:] = 0.0
-    for b in range(bounds[0], bounds[1]):
-        first, kept = b * WIDTH, kept_at(slopes, b)
-        count = min(WIDTH, n - first)
-        load(theta, first, count, block)
-        find_drift(pieces, block, weights, force, scratch, kept)
-        noise[:] = 0.0
-        for s in range(task.substeps):
-            draw_block(draws, task.first + first, step * task.substeps + s, dim, noise, scratch)
-        finite &= update(block, task.dt, force, noise, count, np.finfo(theta.dtype).max)
-        store(block, first, count, theta)
+    for b in range(bounds[0], bounds[1], pieces.panel):
+        first, count = _panel(b, min(b + pieces.panel, bounds[1]), n)
+        kept, particles = kept_at(slopes, b), (first, count)
+        load_blocks(theta, first, count, blocks)
+        find_drift(pieces, blocks, count, weights, forces, scratch, kept)
+        finite &= _move(draws, task, step, blocks, forces, (noise, scratch), theta, particles)
         if task.interacting:
-            observe(pieces, block, count, sums, scratch, kept)
+            observe(pieces, blocks, count, sums, scratch, kept)
     return finite
 
 
@@ -146,11 +184,25 @@ def average(sums: Any, n: int, mean_field: Any) -> None:
 def observe_alone(pieces: Pieces, theta: Any, mean_field: Any, slopes: Any) -> None:
     """Write the empirical means of the observables, to the same bits, in the calling thread."""
     n = theta.shape[0]
-    blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
+    blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n, pieces.panel)
     sums = np.empty((chunks, pieces.n_observables))
     for chunk in range(chunks):
         observe_chunk(pieces, theta, sums[chunk], slopes, chunk_bounds(chunk, chunks, blocks))
     average(sums, n, mean_field)
+
+
+@compiled()
+def _find_chunk_drifts(
+    pieces: Pieces, theta: Any, weights: Any, out: Any, bounds: tuple[int, int]
+) -> None:
+    """Write the drift of the particles of one chunk."""
+    blocks, forces = empty_blocks(pieces), empty_blocks(pieces)
+    scratch = np.empty(scratch_size(pieces))
+    for b in range(bounds[0], bounds[1], pieces.panel):
+        first, count = _panel(b, min(b + pieces.panel, bounds[1]), len(theta))
+        load_blocks(theta, first, count, blocks)
+        find_drift(pieces, blocks, count, weights, forces, scratch, 0)
+        store_blocks(forces, first, count, out)
 
 
 def _make_drifts() -> Any:
@@ -163,13 +215,10 @@ def _make_drifts() -> Any:
         n = theta.shape[0]
         weights = np.empty(pieces.n_weights, pieces.inputs.dtype)
         prepare(pieces, mean_field, weights)
-        for b in numba.prange((n + WIDTH - 1) // WIDTH):
-            block, force = empty_block(pieces), empty_block(pieces)
-            scratch = np.empty(scratch_size(pieces))
-            count = min(WIDTH, n - b * WIDTH)
-            load(theta, b * WIDTH, count, block)
-            find_drift(pieces, block, weights, force, scratch, 0)
-            store(force, b * WIDTH, count, out)
+        blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n, pieces.panel)
+        for chunk in numba.prange(chunks):
+            bounds = chunk_bounds(chunk, chunks, blocks)
+            _find_chunk_drifts(pieces, theta, weights, out, bounds)
 
     return drifts
 
@@ -207,7 +256,7 @@ def _make_advance(*, together: bool) -> Any:
         """
         _ = digest
         n = theta.shape[0]
-        blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
+        blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n, pieces.panel)
         sums = np.empty((chunks, pieces.n_observables))
         finite = np.empty(chunks, dtype=np.bool_)
         weights = np.empty(pieces.n_weights, pieces.inputs.dtype)

@@ -55,7 +55,7 @@ def _take_step(
     for b in range(pending.shape[0]):
         count = min(WIDTH, n - b * WIDTH)
         load(theta, b * WIDTH, count, block)
-        find_drift(pieces, block, weights, force, scratch, 0)
+        find_drift(pieces, block, count, weights, force, scratch, 0)
         finite &= update(block, dt, force, pending[b], count, np.finfo(theta.dtype).max)
         store(block, b * WIDTH, count, theta)
         pending[b, :] = 0.0

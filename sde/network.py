@@ -8,20 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sde import validation
+from sde import network_blocks, network_panels, validation
 from sde.assumptions import feature_suprema, loss_suprema
 from sde.block_steps import Pieces
 from sde.blocks import once
 from sde.features import Feature, find_feature
 from sde.identity import function_digest
 from sde.losses import Loss, check_gradient, find_loss, make_prepare, weight_count
-from sde.network_blocks import (
-    fused_products,
-    is_matrix_work,
-    make_drift,
-    make_observe,
-    scratch_rows,
-)
 from sde.systems import System, finite
 from sde.targets import targets
 
@@ -200,11 +193,11 @@ class MeanFieldNetwork(System):
         """Return the network on other data, such as a batch, as the kernels see it."""
         m, d = x.shape
         feature, loss = self.feature, self.loss
-        matrix = is_matrix_work(feature, d)
-        single = dtype == np.float32
-        key = (feature, matrix, fused_products(feature, d), single)
-        observe = once(("observe", *key), lambda: make_observe(feature, d, single=single))
-        drift = once(("drift", *key), lambda: make_drift(feature, d, single=single))
+        single, matrix = dtype == np.float32, network_panels.is_matrix_work(feature, d)
+        make = network_panels if matrix else network_blocks
+        key = (feature, matrix, network_blocks.fused_products(feature, d), single)
+        observe = once(("observe", *key), lambda: make.make_observe(feature, d, single=single))
+        drift = once(("drift", *key), lambda: make.make_drift(feature, d, single=single))
         prepare = once(("prepare", loss), lambda: make_prepare(loss))
         with np.errstate(over="ignore"):
             inputs = x.astype(dtype)
@@ -219,9 +212,9 @@ class MeanFieldNetwork(System):
             self.dim,
             y.size,
             weight_count(m, d, self.outputs),
-            scratch_rows(feature, d, m),
+            make.scratch_rows(d, m),
             y.size,
-            matrix,
+            make.PANEL,
             np.array([m, d, self.outputs], dtype=np.int64),
             np.concatenate([[self.amplitude], x.ravel(), y.ravel()]),
             inputs,

@@ -4,8 +4,8 @@ With a(j) the feature's argument at datum j, the observables are sums of g(a(j))
 sum over data of pulls x(j) w(j) times slopes g'(a(j)). The slopes of a state can be kept from its
 observables to its drift, one row a datum, so that one evaluation of the feature gives both.
 
-Both sums over coordinates or data are products of a small matrix and a block. BLAS takes them where
-particles have many coordinates, loops over the lanes elsewhere.
+Both sums over coordinates or data are products of a small matrix and a block, which loops over the
+lanes compute. Where particles have many coordinates, `network_panels` leaves them to BLAS.
 """
 
 from collections.abc import Callable
@@ -30,24 +30,21 @@ from sde.native import (
 from sde.products import GROUP, add_square, multiply_add
 
 __all__ = [
+    "PANEL",
     "fused_products",
-    "is_matrix_work",
     "make_drift",
     "make_evaluations",
     "make_observe",
+    "make_slope",
+    "number_type",
     "scratch_rows",
 ]
 
-#: From this dimension on BLAS is faster than the loops.
-MATRIX_DIM = 32
+#: Blocks that the block functions take at a time.
+PANEL = 1
 
 #: Up to this dimension the products are summed where the feature is evaluated.
 FUSED = 4
-
-
-def is_matrix_work(feature: Feature, dim: int) -> bool:
-    """Return whether the sums of a network are left to BLAS."""
-    return feature.geometry == "inner" and dim >= MATRIX_DIM
 
 
 def fused_products(feature: Feature, dim: int) -> int:
@@ -55,9 +52,14 @@ def fused_products(feature: Feature, dim: int) -> int:
     return dim if feature.geometry == "inner" and dim <= FUSED else 0
 
 
-def scratch_rows(feature: Feature, dim: int, m: int) -> int:
+def scratch_rows(_dim: int, _m: int) -> int:
     """Return the rows of scratch space that the block functions of a network need."""
-    return 1 + (m if is_matrix_work(feature, dim) else GROUP)
+    return 1 + GROUP
+
+
+def number_type(single: bool) -> Any:
+    """Return the type of a block's numbers."""
+    return np.float32 if single else np.float64
 
 
 @compiled()
@@ -89,12 +91,11 @@ class _Form(NamedTuple):
     size: int
     fused: bool
     radial: bool
-    blas: bool
     argument: Callable[..., Any]
 
 
 def _form(feature: Feature, dim: int, single: bool) -> _Form:
-    number: Any = np.float32 if single else np.float64
+    number = number_type(single)
     # a user's feature is written for float64
     taken: Any = number if feature.builtin else np.float64
     fused = fused_products(feature, dim)
@@ -119,8 +120,8 @@ def _form(feature: Feature, dim: int, single: bool) -> _Form:
         return taken(row[lane])
 
     argument = given if fused == 0 else product_of_four if fused == FUSED else product
-    radial, blas = feature.geometry == "radial", is_matrix_work(feature, dim)
-    return _Form(number, np.dtype(number).itemsize, fused > 0, radial, blas, argument)
+    radial = feature.geometry == "radial"
+    return _Form(number, np.dtype(number).itemsize, fused > 0, radial, argument)
 
 
 def make_evaluations(feature: Feature, dim: int, *, single: bool = False) -> tuple[Any, Any]:
@@ -143,6 +144,17 @@ def make_evaluations(feature: Feature, dim: int, *, single: bool = False) -> tup
     return evaluate, evaluate_both
 
 
+def make_slope(feature: Feature, dim: int, *, single: bool = False) -> Any:
+    """Return the body of the loop that writes a feature's slopes over what it is given."""
+    derivative, argument = feature.derivative, _form(feature, dim, single).argument
+
+    @inlined
+    def evaluate(lane: int, x: Any, theta: Any, row: Any) -> None:
+        row[lane] = derivative(argument(lane, x, theta, row))
+
+    return evaluate
+
+
 def make_observe(feature: Feature, dim: int, *, single: bool = False) -> BlockFunction:
     """Compile the block function that adds a block's features to their sums over particles.
 
@@ -150,7 +162,7 @@ def make_observe(feature: Feature, dim: int, *, single: bool = False) -> BlockFu
     precision a block is summed in float32, the blocks in float64.
     """
     digest = SOURCE_DIGEST
-    number, size, fused, radial, blas, _argument = _form(feature, dim, single)
+    number, size, fused, radial, _argument = _form(feature, dim, single)
     evaluate, evaluate_both = make_evaluations(feature, dim, single=single)
 
     @block_function(cache=feature.builtin)
@@ -170,15 +182,12 @@ def make_observe(feature: Feature, dim: int, *, single: bool = False) -> BlockFu
         amplitude, x = floats_at(data, 1)[0], array_at(inputs, (m, d), number)
         total, values = matrix_at(sums, m, outputs), array_at(scratch, (WIDTH,), number)
         slopes = array_at(kept, (m * outputs, WIDTH), number)
-        chunk = m if blas else GROUP
-        rows = array_at(scratch + size * WIDTH, (chunk, WIDTH), number)
+        rows = array_at(scratch + size * WIDTH, (GROUP, WIDTH), number)
         for k in range(outputs):
             own = array_at(theta + size * WIDTH * k * d, (d, WIDTH), number)
-            for first in range(0, m, chunk):
-                count = min(chunk, m - first)
-                if blas:
-                    np.dot(x, own, rows)
-                elif not fused:
+            for first in range(0, m, GROUP):
+                count = min(GROUP, m - first)
+                if not fused:
                     _find_arguments(x[first : first + count], own, radial, rows[:count])
                 for j in range(count):
                     given = (x[first + j], own, rows[j], values)
@@ -196,12 +205,8 @@ def make_drift(feature: Feature, dim: int, *, single: bool = False) -> BlockFunc
 
     If it is handed the address of kept slopes, it does not evaluate the feature.
     """
-    digest, derivative = SOURCE_DIGEST, feature.derivative
-    number, item, fused, radial, blas, argument = _form(feature, dim, single)
-
-    @inlined
-    def evaluate(lane: int, x: Any, theta: Any, row: Any) -> None:
-        row[lane] = derivative(argument(lane, x, theta, row))
+    digest, evaluate = SOURCE_DIGEST, make_slope(feature, dim, single=single)
+    number, item, fused, radial, _argument = _form(feature, dim, single)
 
     @block_function(cache=feature.builtin)
     def drift(
@@ -219,7 +224,7 @@ def make_drift(feature: Feature, dim: int, *, single: bool = False) -> BlockFunc
         m, d, outputs = sizes[0], sizes[1], sizes[2]
         x, weight = array_at(inputs, (m, d), number), array_at(weights, (outputs, m), number)
         pulls, total = weights + item * m * outputs, array_at(scratch, (1, WIDTH), number)
-        chunk = m if blas else 2 * GROUP if kept != 0 else GROUP
+        chunk = 2 * GROUP if kept != 0 else GROUP
         for k in range(outputs):
             own = array_at(theta + item * WIDTH * k * d, (d, WIDTH), number)
             force = array_at(out + item * WIDTH * k * d, (d, WIDTH), number)
@@ -233,16 +238,11 @@ def make_drift(feature: Feature, dim: int, *, single: bool = False) -> BlockFunc
                     slopes = array_at(place, (count, WIDTH), number)
                 else:
                     slopes = array_at(scratch + item * WIDTH, (count, WIDTH), number)
-                    if blas:
-                        np.dot(x, own, slopes)
-                    elif not fused:
+                    if not fused:
                         _find_arguments(x[first:last], own, radial, slopes)
                     for j in range(count):
                         for_lanes_by_eight(evaluate, (x[first + j], own, slopes[j]))
-                if blas:
-                    np.dot(pull, slopes, force)
-                else:
-                    multiply_add(pull[:, first:last], slopes, force)
+                multiply_add(pull[:, first:last], slopes, force)
                 if radial:  # the gradient is g'(a) (θ - x)
                     multiply_add(weight[k : k + 1, first:last], slopes, total)
             if radial:

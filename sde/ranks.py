@@ -16,34 +16,34 @@ from sde.sampling import Draws
 __all__ = ["fold", "particles", "room_for_sums", "share", "sweep"]
 
 
-def share(n: int, rank: int, size: int) -> range:
+def share(n: int, panel: int, rank: int, size: int) -> range:
     """Return the chunks of one of `size` processes: they have equally many, up to one.
 
     Examples
     --------
-    >>> [share(1000, rank, 3) for rank in range(3)]
+    >>> [share(1000, 1, rank, 3) for rank in range(3)]
     [range(0, 2), range(2, 5), range(5, 8)]
     """
-    chunks = chunk_count(n)
+    chunks = chunk_count(n, panel)
     return range(rank * chunks // size, (rank + 1) * chunks // size)
 
 
-def particles(n: int, chunks: range) -> range:
+def particles(n: int, panel: int, chunks: range) -> range:
     """Return the particles of some chunks.
 
     Examples
     --------
-    >>> particles(1000, range(5, 8))
+    >>> particles(1000, 1, range(5, 8))
     range(640, 1000)
     """
-    blocks, count = (n + WIDTH - 1) // WIDTH, chunk_count(n)
+    blocks, count = (n + WIDTH - 1) // WIDTH, chunk_count(n, panel)
     first, last = (chunk * blocks // count for chunk in (chunks.start, chunks.stop))
     return range(min(n, first * WIDTH), min(n, last * WIDTH))
 
 
 def room_for_sums(pieces: Pieces, n: int) -> NDArray[np.float64]:
     """Return an array for the sums of all chunks; the last column says which stayed finite."""
-    return np.empty((chunk_count(n), pieces.n_observables + 1))
+    return np.empty((chunk_count(n, pieces.panel), pieces.n_observables + 1))
 
 
 def _make_sweep() -> Any:
@@ -67,7 +67,8 @@ def _make_sweep() -> Any:
         `theta` and `slopes` hold only these particles, `mean_field` is the one of this step.
         """
         _ = digest
-        blocks, count, q = (n + WIDTH - 1) // WIDTH, chunk_count(n), pieces.n_observables
+        blocks, q = (n + WIDTH - 1) // WIDTH, pieces.n_observables
+        count = chunk_count(n, pieces.panel)
         origin = chunks[0] * blocks // count
         weights = np.empty(pieces.n_weights, pieces.inputs.dtype)
         if task.moving:

@@ -122,7 +122,7 @@ def simulate(
     check_dimension(system)
     saves = grid.indices(save_at)
     keeping = Keeping.checked(checkpoint, every_seconds, save_to)
-    crew = crew_of(comm, n)
+    crew = crew_of(comm, n, system.pieces_in(np.dtype(dtype)).panel)
     theta = sample_initial(
         initial,
         n,

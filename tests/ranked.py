@@ -16,17 +16,17 @@ def systems():
     rng = np.random.default_rng(0)
     return {
         "network": sde.MeanFieldNetwork(rng.normal(size=(5, 2)), rng.choice([-1, 1], 5)),
-        "matrix": sde.MeanFieldNetwork(rng.normal(size=(40, 20)), rng.choice([-1, 1], 40)),
+        "matrix": sde.MeanFieldNetwork(0.2 * rng.normal(size=(24, 40)), rng.choice([-1, 1], 24)),
     }
 
 
 #: System, noise and particles: fewer blocks than ranks, a last block that is not full, more blocks
-#: than chunks, no slopes to keep, a state in float32.
+#: than chunks, no slopes to keep, panels of blocks, a state in float32.
 CASES = {
     "network": ("network", "II", {"n": 1000}),
     "few": ("network", "I", {"n": 200}),
     "many": ("network", "III", {"n": 40_000, "substeps": 2}),
-    "matrix": ("matrix", "II", {"n": 700}),
+    "matrix": ("matrix", "II", {"n": 10_000}),
     "single": ("network", "II", {"n": 1000, "dtype": "float32"}),
     "array": (
         "network",

@@ -69,11 +69,20 @@ def test_simulate_agrees_with_plain_numpy_at_every_step(feature, kind, substeps,
         np.testing.assert_array_equal(net.mean_field(saved), field)
 
 
-@pytest.mark.parametrize("d", [3, 20])  # loops over lanes, and BLAS
+@pytest.mark.parametrize(
+    ("d", "n"),
+    [
+        pytest.param(3, 300, id="sums in the loop over lanes"),
+        pytest.param(20, 300, id="sums before it"),
+        pytest.param(32, 300, id="sums by BLAS, a block at a time"),
+        pytest.param(32, 2500, id="20 blocks in 16 chunks"),
+        pytest.param(32, 16_900, id="33 panels, the last of one block"),
+    ],
+)
 @pytest.mark.parametrize("feature", sorted(FEATURES))
-def test_wide_particles_and_kept_slopes_agree_with_plain_numpy(feature, d, monkeypatch):
+def test_wide_particles_and_kept_slopes_agree_with_plain_numpy(feature, d, n, monkeypatch):
     net, oracle = network(feature, d, 11, 2)
-    noise, n, dt, steps = sde.StableNoise(1.5, "II", 0.3), 300, 0.125, 4
+    noise, dt, steps = sde.StableNoise(1.5, "II", 0.3), 0.125, 4
     times = dt * np.arange(steps + 1)
 
     def run():
@@ -92,9 +101,24 @@ def test_wide_particles_and_kept_slopes_agree_with_plain_numpy(feature, d, monke
     np.testing.assert_array_equal(run().saved, kept.saved)
 
 
+@pytest.mark.parametrize("n", [1, 500, 2048, 2049, 10_000, 131_072, 131_200, 10**6])
+def test_chunks_fill_panels_unless_there_are_few(n):
+    blocks = -(-n // 128)
+    counts = {panel: kernels.chunk_count(n, panel) for panel in (1, 4)}
+    assert counts[1] == min(blocks, 256)
+    assert counts[4] <= counts[1]
+    for panel, count in counts.items():
+        edges = [kernels.chunk_bounds(chunk, count, blocks) for chunk in range(count)]
+        sizes = [last - first for first, last in edges]
+        assert sum(sizes) == blocks
+        assert min(sizes) >= 1
+        assert count in (min(blocks, 16), 256) or max(sizes) == panel
+
+
+@pytest.mark.parametrize("d", [3, 32])  # loops over lanes, and BLAS
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_and_two_threads_give_equal_bits(kind):
-    net, _ = network("tanh", 3, 4, 1)
+def test_one_and_two_threads_give_equal_bits(kind, d):
+    net, _ = network("tanh", d, 4, 1)
     noise, n = sde.StableNoise(1.3, kind), 40_000  # 313 blocks in 256 chunks
     flow = made_flow(net, noise, np.full((4, 4), 0.1), 0.25, sde.Uniform())
 

@@ -28,7 +28,7 @@ def pull(theta, mean_field, out):
 RNG = np.random.default_rng(0)
 SYSTEMS = {
     "network": sde.MeanFieldNetwork(RNG.normal(size=(5, 2)), RNG.choice([-1, 1], 5)),
-    "matrix": sde.MeanFieldNetwork(RNG.normal(size=(40, 20)), RNG.choice([-1, 1], 40)),
+    "matrix": sde.MeanFieldNetwork(0.2 * RNG.normal(size=(24, 40)), RNG.choice([-1, 1], 24)),
     "user": sde.McKeanVlasov(2, 1, position, pull),
 }
 NOISE = sde.StableNoise(1.5, "II", sigma=0.3)

@@ -26,10 +26,11 @@ needs_mpi = pytest.mark.skipif(
 
 @pytest.mark.parametrize("n", [1, 127, 128, 129, 1000, 32_768, 32_769, 10**7])
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 300])
-def test_every_particle_has_one_process_and_blocks_are_not_cut(n, size):
-    shares = [ranks.share(n, rank, size) for rank in range(size)]
-    parts = [ranks.particles(n, share) for share in shares]
-    assert [i for share in shares for i in share] == list(range(ranks.share(n, 0, 1).stop))
+@pytest.mark.parametrize("panel", [1, 4])
+def test_every_particle_has_one_process_and_blocks_are_not_cut(n, size, panel):
+    shares = [ranks.share(n, panel, rank, size) for rank in range(size)]
+    parts = [ranks.particles(n, panel, share) for share in shares]
+    assert [i for share in shares for i in share] == list(range(ranks.share(n, panel, 0, 1).stop))
     assert parts[0].start == 0
     assert parts[-1].stop == n
     for before, after in itertools.pairwise(parts):

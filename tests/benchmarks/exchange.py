@@ -38,7 +38,8 @@ def measure(comm: Any, n: int, m: int) -> dict[str, list[float]]:
     """Time the three parts of a step."""
     rng = np.random.default_rng(0)
     net = sde.MeanFieldNetwork(rng.normal(size=(m, 4)), rng.choice([-1, 1], m))
-    crew, pieces = Ranks(comm, n), net.pieces
+    pieces = net.pieces
+    crew = Ranks(comm, n, pieces.panel)
     draws = sde.StableNoise(1.5, "II", 0.1).draws(1e-3, 0, 0)
     task = kernels.Task(1e-3, 1, moving=True, interacting=True, first=crew.rows.start)
     theta = sample_initial(sde.Gaussian(), n, net.dim, seed=0, replicate=0, rows=crew.rows)
