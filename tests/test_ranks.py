@@ -37,7 +37,7 @@ def test_every_particle_has_one_process_and_blocks_are_not_cut(n, size, panel):
         assert before.stop == after.start
         assert before.stop % 128 == 0 or before.stop == n
     sizes = [len(part) for part in parts]
-    assert max(sizes) - min(sizes) <= 128 * (1 + -(-n // (128 * 256)))
+    assert max(sizes) - min(sizes) <= 128 * (1 + max(panel, -(-n // (128 * 256))))
 
 
 def mpiexec(size, *arguments):
