@@ -57,7 +57,7 @@ __all__ = [
 CHUNKS = 256
 
 #: Chunks that are not merged to fill a panel, so that threads have something to share.
-FEW_CHUNKS = 16
+FEW_CHUNKS = 8
 
 
 @compiled()
