@@ -9,9 +9,8 @@ whole block, so that the drivers below are compiled once for all of them.
 Where BLAS takes the sums over coordinates and data, it is given several blocks, a panel, at a time:
 it arranges the data anew for each product.
 
-Blocks are grouped into chunks whose number depends on n and the panel alone. A chunk sums in the
-order of its blocks, and the sums of the chunks are added in order: the result does not depend on
-the number of threads.
+Threads share chunks of blocks (`sde.chunks`), whose sums are added in order: the result does not
+depend on the number of threads.
 """
 
 from typing import Any, NamedTuple
@@ -34,6 +33,7 @@ from sde.block_steps import (
     store_blocks,
     update,
 )
+from sde.chunks import chunk_bounds, chunk_count
 from sde.lanes import WIDTH
 from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.sampling import Draws, draw_block
@@ -44,34 +44,11 @@ __all__ = [
     "advance",
     "advance_replicates",
     "average",
-    "chunk_bounds",
-    "chunk_count",
     "drifts",
     "no_draws",
     "observables",
     "sweep_chunk",
 ]
-
-#: Most chunks of a sweep: enough to balance two to sixty-four threads, few enough to keep the
-#: sums of the chunks small beside the state.
-CHUNKS = 256
-
-#: Chunks that are not merged to fill a panel, so that threads have something to share.
-FEW_CHUNKS = 8
-
-
-@compiled()
-def chunk_bounds(chunk: int, chunks: int, blocks: int) -> tuple[int, int]:
-    """Return the first block of a chunk and the one after its last."""
-    return chunk * blocks // chunks, (chunk + 1) * blocks // chunks
-
-
-@compiled()
-def chunk_count(n: int, panel: int) -> int:
-    """Return the number of chunks of n particles, of which `panel` blocks are taken at a time."""
-    blocks = (n + WIDTH - 1) // WIDTH
-    panels = (blocks + panel - 1) // panel
-    return min(CHUNKS, max(panels, min(blocks, FEW_CHUNKS)))
 
 
 class Task(NamedTuple):

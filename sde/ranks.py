@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from sde.blas import blas_alone
 from sde.block_steps import Pieces, prepare
-from sde.kernels import Task, average, chunk_bounds, chunk_count, sweep_chunk
+from sde.chunks import chunk_bounds, chunk_count
+from sde.kernels import Task, average, sweep_chunk
 from sde.lanes import WIDTH
 from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.sampling import Draws

@@ -11,7 +11,7 @@ import oracles
 import pytest
 
 import sde
-from sde import block_steps, kernels
+from sde import block_steps, chunks, kernels
 from sde.features import FEATURES
 from sde.initial import sample_initial
 from sde.stable import KINDS
@@ -104,22 +104,22 @@ def test_wide_particles_and_kept_slopes_agree_with_plain_numpy(feature, d, n, mo
 @pytest.mark.parametrize("n", [1, 500, 1024, 1025, 10_000, 131_072, 131_200, 10**6])
 def test_chunks_fill_panels_unless_there_are_few(n):
     blocks = -(-n // 128)
-    counts = {panel: kernels.chunk_count(n, panel) for panel in (1, 4)}
+    counts = {panel: chunks.chunk_count(n, panel) for panel in (1, 4)}
     assert counts[1] == min(blocks, 256)
     assert counts[4] <= counts[1]
     for panel, count in counts.items():
-        edges = [kernels.chunk_bounds(chunk, count, blocks) for chunk in range(count)]
+        edges = [chunks.chunk_bounds(chunk, count, blocks) for chunk in range(count)]
         sizes = [last - first for first, last in edges]
         assert sum(sizes) == blocks
         assert min(sizes) >= 1
-        assert count in (min(blocks, kernels.FEW_CHUNKS), 256) or max(sizes) == panel
+        assert count in (min(blocks, chunks.FEW_CHUNKS), 256) or max(sizes) == panel
 
 
 @pytest.mark.parametrize("d", [3, 32])  # loops over lanes, and BLAS
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_and_two_threads_give_equal_bits(kind, d):
     net, _ = network("tanh", d, 4, 1)
-    noise, n = sde.StableNoise(1.3, kind), 40_000  # 313 blocks in 256 chunks
+    noise, n = sde.StableNoise(1.3, kind), 40_000  # 313 blocks in 256 chunks, or 79 of panels
     flow = made_flow(net, noise, np.full((4, 4), 0.1), 0.25, sde.Uniform())
 
     def everything():

@@ -9,10 +9,13 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ranked import CASES, hashed, simulate, systems
 
+import sde
 from sde import ranks
+from sde.kernels import Task
 
 MPIEXEC = shutil.which("mpiexec")
 RANKED = Path(__file__).with_name("ranked.py")
@@ -38,6 +41,30 @@ def test_every_particle_has_one_process_and_blocks_are_not_cut(n, size, panel):
         assert before.stop % 128 == 0 or before.stop == n
     sizes = [len(part) for part in parts]
     assert max(sizes) - min(sizes) <= 128 * (1 + max(panel, -(-n // (128 * 256))))
+
+
+@pytest.mark.parametrize("d", [3, 32])  # loops over lanes, and panels of blocks
+def test_parts_swept_on_their_own_give_the_bits_of_one_process(d):
+    rng = np.random.default_rng(0)
+    n, steps = 3000, 3  # 24 blocks
+    net = sde.MeanFieldNetwork(0.2 * rng.normal(size=(5, d)), rng.choice([-1, 1], 5))
+    noise, pieces = sde.StableNoise(1.5, "II", 0.3), net.pieces
+    start = rng.normal(size=(n, d))
+    alone = sde.simulate(net, noise, n=n, t1=0.375, dt=0.125, initial=start)
+    draws, mean_field = noise.draws(0.125, 0, 0), net.mean_field(start)
+    shares = [ranks.share(n, pieces.panel, rank, 3) for rank in range(3)]
+    rows = [ranks.particles(n, pieces.panel, share) for share in shares]
+    parts = [start[part.start : part.stop].copy() for part in rows]
+    sums = ranks.room_for_sums(pieces, n)
+    for step in range(steps):
+        for share, part, theta in zip(shares, rows, parts, strict=True):
+            task = Task(0.125, 1, moving=True, interacting=True, first=part.start)
+            chunks = share.start, share.stop
+            nothing = np.empty((0, 0))
+            ranks.sweep(pieces, draws, task, step, theta, mean_field, nothing, n, chunks, sums)
+        assert ranks.fold(sums, n, True, mean_field)
+    np.testing.assert_array_equal(np.concatenate(parts), alone.theta)
+    np.testing.assert_array_equal(mean_field, alone.mean_field[-1])
 
 
 def mpiexec(size, *arguments):
