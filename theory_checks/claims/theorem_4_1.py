@@ -22,19 +22,30 @@ Control: with independent instead of shared noise nothing converges.
 
 import math
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import sde
-from theory_checks.claim import Claim, Settings
+from theory_checks.claim import Claim, Parts, Settings
 from theory_checks.figures import Figure, Panel
 from theory_checks.networks import circle_network
 from theory_checks.one_step import one_step_bound, one_step_errors, tail_bound
 from theory_checks.series import order_points, power_law
-from theory_checks.statistics import Interval, Order, convergence_order, ratio_interval
+from theory_checks.statistics import (
+    Interval,
+    Limit,
+    Order,
+    Statistic,
+    convergence_order,
+    ratio_interval,
+)
 from theory_checks.verdict import Evidence, Quantity
+
+Steps = NDArray[np.floating]
 
 ALPHA, T1, DIM = 1.5, 1.0, 2
 STEPS = T1 * 2.0 ** -np.arange(2, 7)
@@ -51,8 +62,9 @@ WIDTH_STEP, WIDTH_REFERENCE = 2.0**-4, 2.0**-8
 #: Other noise laws at grid points: fewer particles and steps decide there.
 OTHERS = (sde.StableNoise(1.2, "I"), sde.StableNoise(1.8, "III"))
 OTHER_STEPS = STEPS[:4]
-REPLICATES = {"quick": 240, "standard": 4000, "deep": 60_000}
-OTHER_REPLICATES = {"quick": 240, "standard": 2000, "deep": 30_000}
+#: In the deep profile what half-widths of 0.005 need beside the share of the reference.
+REPLICATES = {"quick": 240, "standard": 4000, "deep": 16_000}
+OTHER_REPLICATES = {"quick": 240, "standard": 2000, "deep": 20_000}
 CONTROL_REPLICATES = {"quick": 128, "standard": 2560, "deep": 50_000}
 #: Of an order in the quick profile: an interval of 0.055 at grid points, of which 0.03 is for the
 #: error of the reference, which raises the order by up to 0.02, and noise; off the grid, an
@@ -60,53 +72,96 @@ CONTROL_REPLICATES = {"quick": 128, "standard": 2560, "deep": 50_000}
 TOLERANCE, ONE_STEP_TOLERANCE, CONTROL_TOLERANCE = 0.12, 0.05, 0.25
 
 
+def parts(settings: Settings) -> Parts:
+    """Return what is simulated, in `check` order."""
+    runs = _Runs(settings, circle_network())
+    return {
+        "error against the step, at grid points": runs.grid,
+        "error against the step, off the grid": runs.frozen,
+        "error of one step": runs.one_step,
+        "error against the number of particles": runs.width,
+        "control: independent noise": runs.without_shared_noise,
+        "explicit constant": partial(_largest_ratio, settings),
+        **{f"noise law: {_name(noise)}": partial(_other, settings, noise) for noise in OTHERS},
+    }
+
+
 def check(settings: Settings) -> Evidence:
     """Measure the error against η in three norms and against n, and in the control."""
-    advance, replicates = settings.advance, REPLICATES[settings.profile]
-    finer = FINER[settings.profile]
-    runs = _Runs(settings, circle_network())
-    advance(0.0, "error against the step, at grid points")
-    grid = runs.errors(128, STEPS, STEPS[-1] / finer, "grid", replicates)
-    advance(0.3, "error against the step, off the grid")
-    # heavy-tailed errors want many replicates, and a coarse reference does for them
-    frozen = runs.errors(128, STEPS, EARLY_REFERENCE, "frozen", 8 * replicates, EARLY)
-    advance(0.5, "error of one step")
-    one = one_step_errors(
-        runs.network,
-        runs.noise,
-        n=16,
-        steps=SHORT_STEPS,
-        replicates=replicates,
-        seed=settings.seed,
-    )
-    advance(0.6, "other noise laws")
-    others = [quantity for noise in OTHERS for quantity in _other_quantities(settings, noise)]
-    advance(0.7, "error against the number of particles")
-    few = max(32, replicates // 8)
-    wide = [runs.errors(int(n), [WIDTH_STEP], WIDTH_REFERENCE, "grid", few) for n in WIDTHS]
-    advance(0.85, "explicit constant")
-    largest = _largest_ratio(settings)
-    advance(0.9, "control: independent noise")
-    control = runs.distances_without_shared_noise()
-    seed = settings.seed
-    orders = {
-        "grid": convergence_order(STEPS, grid, seed=seed, floor=grid[:, -1].mean() / finer),
-        "frozen": convergence_order(STEPS, frozen, seed=seed, statistic="median"),
-        "one-step": convergence_order(SHORT_STEPS, one, seed=seed, statistic="median"),
-        "width": convergence_order(WIDTHS, np.hstack(wide), seed=seed, limit="infinity"),
-        "control": convergence_order(STEPS, control, seed=seed, statistic="median"),
-    }
-    quantities = (*_quantities(orders, largest), *others)
+    *fits, largest, low, high = settings.compute(parts(settings)).values()
+    orders = dict(zip(("grid", "frozen", "one-step", "width", "control"), fits, strict=True))
+    others = [_other_quantities(*pair) for pair in zip(OTHERS, (low, high), strict=True)]
+    quantities = (*_quantities(orders, largest), *chain(*others))
     return Evidence(quantities, (_control(orders["control"]),), _figures(orders))
 
 
 @dataclass(frozen=True)
 class _Runs:
-    """Simulations of one network."""
+    """Simulations of one network, and the orders that they show."""
 
     settings: Settings
     network: sde.MeanFieldNetwork
     noise: sde.StableNoise = sde.StableNoise(ALPHA, "II")  # noqa: RUF009  # frozen
+
+    @property
+    def replicates(self) -> int:
+        return REPLICATES[self.settings.profile]
+
+    def grid(self, n: int = 128, steps: Steps = STEPS, replicates: int | None = None) -> Order:
+        """Return the order in the step at grid points."""
+        finer = FINER[self.settings.profile]
+        count = replicates or self.replicates
+        errors = self.errors(n, steps, steps[-1] / finer, "grid", count)
+        return self.fit(steps, errors, floor=errors[:, -1].mean() / finer)
+
+    def frozen(self) -> Order:
+        """Return the order off the grid."""
+        # heavy-tailed errors want many replicates, and a coarse reference does for them
+        errors = self.errors(128, STEPS, EARLY_REFERENCE, "frozen", 8 * self.replicates, EARLY)
+        return self.fit(STEPS, errors, statistic="median")
+
+    def one_step(self) -> Order:
+        """Return the order of the error of one step."""
+        errors = one_step_errors(
+            self.network,
+            self.noise,
+            n=16,
+            steps=SHORT_STEPS,
+            replicates=self.replicates,
+            seed=self.settings.seed,
+        )
+        return self.fit(SHORT_STEPS, errors, statistic="median")
+
+    def width(self) -> Order:
+        """Return the exponent in the number of particles."""
+        few = max(32, self.replicates // 8)
+        columns = [self.errors(int(n), [WIDTH_STEP], WIDTH_REFERENCE, "grid", few) for n in WIDTHS]
+        return self.fit(WIDTHS, np.hstack(columns), limit="infinity")
+
+    def without_shared_noise(self) -> Order:
+        """Return the order of distances between the scheme and a reference with its own noise."""
+        fine = self.ends(STEPS[-1], self.settings.other_seed(1))
+        apart = [self.ends(dt, self.settings.seed) - fine for dt in STEPS]
+        distances = np.column_stack([np.linalg.norm(gap, axis=2).max(axis=1) for gap in apart])
+        return self.fit(STEPS, distances, statistic="median")
+
+    def fit(
+        self,
+        values: ArrayLike,
+        errors: NDArray[np.float64],
+        statistic: Statistic = "mean",
+        floor: float = 0.0,
+        limit: Limit | None = None,
+    ) -> Order:
+        """Return the slope of the errors."""
+        return convergence_order(
+            values,
+            errors,
+            seed=self.settings.seed,
+            statistic=statistic,
+            floor=floor,
+            limit=limit,
+        )
 
     def errors(
         self,
@@ -136,12 +191,6 @@ class _Runs:
         return sde.simulate_replicates(
             self.network, self.noise, n=128, t1=T1, dt=float(dt), replicates=replicates, seed=seed
         )
-
-    def distances_without_shared_noise(self) -> NDArray[np.float64]:
-        """Return distances at t1 between the scheme and a reference with noise of its own."""
-        fine = self.ends(STEPS[-1], self.settings.other_seed(1))
-        apart = [self.ends(dt, self.settings.seed) - fine for dt in STEPS]
-        return np.column_stack([np.linalg.norm(gap, axis=2).max(axis=1) for gap in apart])
 
 
 def explicit_bound(
@@ -230,14 +279,19 @@ def _quantities(orders: dict[str, Order], largest: Interval) -> tuple[Quantity, 
     )
 
 
-def _other_quantities(settings: Settings, noise: sde.StableNoise) -> tuple[Quantity, Quantity]:
-    """Return the order at grid points for another noise law, against the guarantee and the law."""
+def _other(settings: Settings, noise: sde.StableNoise) -> Order:
+    """Return the order at grid points for another noise law."""
     runs = _Runs(settings, circle_network(), noise)
-    replicates, finer = OTHER_REPLICATES[settings.profile], FINER[settings.profile]
-    errors = runs.errors(64, OTHER_STEPS, OTHER_STEPS[-1] / finer, "grid", replicates)
-    floor = errors[:, -1].mean() / finer
-    order = convergence_order(OTHER_STEPS, errors, seed=settings.seed, floor=floor)
-    label = f"order in η at grid points (α = {noise.alpha:g}, Type {noise.kind})"
+    return runs.grid(64, OTHER_STEPS, OTHER_REPLICATES[settings.profile])
+
+
+def _name(noise: sde.StableNoise) -> str:
+    return f"α = {noise.alpha:g}, Type {noise.kind}"
+
+
+def _other_quantities(noise: sde.StableNoise, order: Order) -> tuple[Quantity, Quantity]:
+    """Return the order for another noise law, against the guarantee and the law."""
+    label = f"order in η at grid points ({_name(noise)})"
     return (
         Quantity.of(label, order, 1 / noise.alpha, ">=", role="printed"),
         Quantity.of(f"sharp {label}", order, 1.0, "=", tolerance=TOLERANCE),
@@ -304,6 +358,7 @@ CLAIM = Claim(
     printed_form="E[sup_{i<=n} ‖θ_{ηk}^{i,n} - θ̂_k^{i,n}‖] <= C (η n)^{1/α}",
     recorded="holds, not sharp",
     check=check,
+    parts=parts,
     setting=(
         "tanh network on 8 inputs around the unit circle, logistic loss, p = 2; standard normal "
         f"initial states, α = {ALPHA}, Type II, σ = 1, T = {T1:g}; n = 128 against η, n = 16 for "

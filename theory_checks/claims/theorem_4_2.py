@@ -47,7 +47,7 @@ WIDTHS = 2 ** np.arange(5, 11)
 CONTROL_WIDTHS = np.array([16, 512])
 REPLICATES = {"quick": 900, "standard": 12_000, "deep": 200_000}
 CONTROL_REPLICATES = {"quick": 64, "standard": 3072, "deep": 49_152}
-FLOW_SIZE = {"quick": 2**18, "standard": 2**20, "deep": 2**23}
+FLOW_SIZE = {"quick": 2**18, "standard": 2**20, "deep": 2**26}
 
 
 def explicit_constant(bound: float, t1: float) -> float:
@@ -174,7 +174,7 @@ def _exact_limits(settings: Settings) -> list[Order]:
     nothing = np.zeros((round(T1 / DT) + 1, plane.n_observables))
     zero = sde.Flow.from_values(plane, light, nothing, t1=T1, dt=DT)
     gaps = (
-        _gaps(settings, line, heavy, modes, WIDTHS, "sup", share=0.1),
+        _gaps(settings, line, heavy, modes, WIDTHS, "sup", share=0.2),
         _gaps(settings, line, heavy, modes, WIDTHS, "mean", share=0.75),
         _gaps(settings, plane, light, zero, WIDTHS, "mean", share=0.75),
     )
