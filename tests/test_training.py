@@ -91,6 +91,34 @@ def test_wide_layers_are_plain_numpy_with_any_number_of_threads(feature, outputs
     ]
 
 
+@pytest.mark.parametrize(("size", "passes"), [(30, 4), (8, 7)])
+def test_steps_on_all_data_use_what_an_evaluation_has_found(size, passes, monkeypatch):
+    counts = []
+
+    def counted(*arguments):
+        counts.append(1)
+        forward(*arguments)
+
+    for module in (layers, fully_connected):
+        monkeypatch.setattr(module, "forward", counted)
+    options = {"width": 20, "learning_rate": RATE, "max_steps": 3, "batch_size": size}
+    sde.train(X, CLASSES, **options, evaluate_every=1)
+    assert len(counts) == passes  # four evaluations, and steps
+
+
+@pytest.mark.parametrize("feature", ["relu", "tanh"])
+@pytest.mark.parametrize("size", [30, 8])
+def test_evaluations_change_no_step(size, feature):
+    options = {
+        "width": (20, 9), "learning_rate": RATE, "max_steps": 12, "batch_size": size,
+        "noise": NOISES[0], "feature": feature,
+    }  # fmt: skip
+    often, seldom = (sde.train(X, CLASSES, **options, evaluate_every=k) for k in (1, 4))
+    assert often.history.records[8].loss == seldom.history.records[2].loss
+    for pair in zip(often.network.weights, seldom.network.weights, strict=True):
+        np.testing.assert_array_equal(*pair)
+
+
 def test_blas_starts_no_threads_in_steps_and_predictions(monkeypatch):
     counts = []
 
@@ -101,7 +129,7 @@ def test_blas_starts_no_threads_in_steps_and_predictions(monkeypatch):
 
     for module in (layers, fully_connected):
         monkeypatch.setattr(module, "forward", watched)
-    sde.train(X, CLASSES, width=20, learning_rate=RATE, max_steps=1)
+    sde.train(X, CLASSES, width=20, learning_rate=RATE, max_steps=1, batch_size=8)
     assert counts == [{1}] * 3  # evaluations before and after, and the step
 
 
@@ -204,6 +232,17 @@ def test_noise_after_the_evaluation_is_the_same_noise():
     early = sde.train(X, CLASSES, **options, last_noise=False)
     kick = noise.increments(50, 12, RATE, 6)[5]
     np.testing.assert_allclose(early.theta + kick, whole.theta, rtol=1e-13, atol=1e-14)
+
+
+def test_the_step_after_noise_is_at_weights_with_noise():
+    options = {
+        "width": 50, "noise": NOISES[0], "learning_rate": RATE, "max_steps": 6, "dtype": "float64",
+    }  # fmt: skip
+    often, once = (
+        sde.train(X, CLASSES, **options, evaluate_every=k, last_noise=False) for k in (1, 6)
+    )
+    # the noise of a step is added with the gradient or after it: in another order of sums
+    np.testing.assert_allclose(often.network.weights[0], once.network.weights[0], rtol=1e-12)
 
 
 # --- noise ----------------------------------------------------------------------------------------

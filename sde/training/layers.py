@@ -94,10 +94,17 @@ class Layers:
         Of the outputs.
     kicks : Kicks or None
         The noise.
+    whole : (m, d) array, optional
+        The data, if every step is on all of them: the next step uses what an evaluation has found.
     """
 
     def __init__(
-        self, weights: Sequence[NDArray[Any]], feature: Feature, loss: Loss, kicks: Kicks | None
+        self,
+        weights: Sequence[NDArray[Any]],
+        feature: Feature,
+        loss: Loss,
+        kicks: Kicks | None,
+        whole: NDArray[Any] | None = None,
     ) -> None:
         self.weights = [np.ascontiguousarray(each) for each in weights]
         self.feature, self.loss, self.kicks = feature, loss, kicks
@@ -105,6 +112,8 @@ class Layers:
         self.gradients = [np.empty_like(each) for each in self.weights]
         self.rectified = feature.name == "relu" and feature.builtin
         self.first = first_particles([len(each) for each in self.weights])
+        self._whole = whole
+        self._observed = False  # whether buffers hold the features of all data, with these weights
         self._buffers: dict[int, _Buffers] = {}
         self._rate, self._draws = 0.0, _SILENT
 
@@ -132,6 +141,7 @@ class Layers:
 
     def kick(self, index: int, rate: float) -> bool:
         """Add nothing but the noise of step `index`; return whether all stays finite."""
+        self._observed = False
         return self._move(index, 0.0, rate, noisy=True)
 
     @property
@@ -148,24 +158,36 @@ class Layers:
         """Go on from the arrays of `state`."""
         for layer, each in enumerate(self.weights):
             each[:] = state[f"weights_{layer}"]
+        self._observed = False
 
     def outputs(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return the outputs, (b, l), in chunks of rows that keep memory bounded."""
-        return self.live.raw_outputs(x)
+        """Return the outputs, (b, l); of inputs that are not stepped on, with bounded memory."""
+        if x is not self._whole:
+            return self.live.raw_outputs(x)
+        with one_thread():
+            return self._observe(x).outputs
 
     @cached_property
     def live(self) -> FullyConnectedNetwork:
         """The network whose weights are being changed."""
         return FullyConnectedNetwork(tuple(self.weights), self.feature.name)
 
-    def _find_gradients(self, x: NDArray[Any], y: NDArray[np.float64]) -> float:
+    def _observe(self, x: NDArray[Any]) -> "_Buffers":
+        """Return the buffers of a batch, filled on the way forward."""
         if len(x) not in self._buffers:
             self._buffers[len(x)] = _Buffers.of(self, len(x))
         buffers = self._buffers[len(x)]
-        forward(
-            self.feature, self.weights, x, buffers.features, buffers.slopes, buffers.parts,
-            buffers.outputs,
-        )  # fmt: skip
+        if not self._observed:
+            forward(
+                self.feature, self.weights, x, buffers.features, buffers.slopes, buffers.parts,
+                buffers.outputs,
+            )  # fmt: skip
+            self._observed = x is self._whole
+        return buffers
+
+    def _find_gradients(self, x: NDArray[Any], y: NDArray[np.float64]) -> float:
+        buffers = self._observe(x)
+        self._observed = False  # what follows overwrites features, and weights
         loss = loss_slopes(self.loss)(buffers.outputs, y, buffers.above)
         below, last = [x.T, *buffers.features], len(buffers.features) - 1
         above = np.ascontiguousarray(buffers.above.T)

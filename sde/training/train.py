@@ -166,7 +166,7 @@ def train(
         engine = Particles(system, theta, noise, seed=seed, replicate=replicate)
     else:
         engine = _layers(
-            data, widths, unit, found, noise, noisy_layers, initial,
+            data, widths, unit, found, noise, noisy_layers, initial, full=batches.full,
             seed=seed, replicate=replicate, dtype=dtype,
         )  # fmt: skip
     parameters: dict[str, str | int | float] = {
@@ -248,6 +248,7 @@ def _layers(
     noisy_layers: Sequence[int] | None,
     initial: Any,
     *,
+    full: bool,
     seed: int,
     replicate: int,
     dtype: str,
@@ -275,7 +276,8 @@ def _layers(
             for layer in noisy_layers
         )
     )
-    return Layers(weights, feature, loss, Kicks(noise, noisy, seed, replicate))
+    kicks = Kicks(noise, noisy, seed, replicate)
+    return Layers(weights, feature, loss, kicks, data.x if full else None)
 
 
 def _digest(value: Any) -> str:

@@ -24,7 +24,7 @@ __all__ = ["forward", "pull_back", "room_for_parts", "value_at_zero"]
 
 #: Units of a group: BLAS arranges the inputs anew for each, which few units do not pay for; and of
 #: a narrow layer there shall be four groups, for as many threads.
-LEAST, MOST, SHARE = 64, 256, 4
+LEAST, MOST, SHARE = 64, 512, 4
 
 #: Outputs up to which a unit is pulled back by our own loop: for so few inner terms BLAS is slower.
 FEW_OUTPUTS = 32
