@@ -27,11 +27,11 @@ __all__ = [
 ]
 
 #: Most bytes of slopes that are kept from the observables of a step to the drift of the next. They
-#: save a second evaluation of the features (a third of the time while they fit the last-level
-#: cache, a seventh beyond) for memory of several times the state. Where BLAS takes the sums, an
-#: evaluation costs a product of matrices.
-KEPT = 1 << 26
-KEPT_BY_BLAS = 1 << 29
+#: save a second evaluation of the features, a quarter of the time, for memory of several times the
+#: state. A virtual machine may take as long to hand out new memory as dozens of such evaluations
+#: take, where none is a product of matrices: for fewer steps, only this share of the bytes is kept.
+KEPT = 1 << 29
+MANY_STEPS, SHARE_FOR_FEW = 100, 8
 
 
 class Pieces(NamedTuple):
@@ -178,13 +178,14 @@ def kept_at(slopes: Any, block: int) -> int:
     return slopes[block].ctypes.data if len(slopes) > 0 else 0
 
 
-def can_keep_slopes(pieces: Pieces, n: int) -> bool:
-    """Return whether the slopes of n particles are worth keeping from one step to the next."""
+def can_keep_slopes(pieces: Pieces, n: int, steps: int) -> bool:
+    """Return whether the slopes of n particles are worth keeping from each step to the next."""
     size = pieces.inputs.itemsize * n * pieces.n_slopes
-    return 0 < size <= (KEPT_BY_BLAS if pieces.panel > 1 else KEPT)
+    pays = steps >= MANY_STEPS or pieces.panel > 1
+    return 0 < size <= (KEPT if pays else KEPT // SHARE_FOR_FEW)
 
 
-def room_for_slopes(pieces: Pieces, n: int) -> NDArray[Any]:
+def room_for_slopes(pieces: Pieces, n: int, steps: int) -> NDArray[Any]:
     """Return an array for the slopes of n particles; it is empty if they are not to be kept."""
-    blocks = (n + WIDTH - 1) // WIDTH if can_keep_slopes(pieces, n) else 0
+    blocks = (n + WIDTH - 1) // WIDTH if can_keep_slopes(pieces, n, steps) else 0
     return np.empty((blocks, pieces.n_slopes * WIDTH), pieces.inputs.dtype)

@@ -205,7 +205,7 @@ def sample_initial(
                 "an instance such as Gaussian(1.0), or derive a class from InitialLaw"
             )
         states = validation.real_array("initial", initial, (n, dim))
-        return _stored(states if rows is None else states[rows.start : rows.stop], dtype)
+        return _stored(states if rows is None else states[rows.start : rows.stop].copy(), dtype)
     rows = range(n) if rows is None else rows
     out = np.empty((len(rows), dim), dtype=dtype)
     for at in range(0, len(rows), ROWS):
@@ -257,6 +257,8 @@ def sample_initials(
 
 def _stored(states: NDArray[np.float64], dtype: Any) -> NDArray[Any]:
     """Return the states in the type in which they are stored, refused if that is too narrow."""
+    if states.dtype == dtype:
+        return states
     with np.errstate(over="ignore"):
         stored = states.astype(dtype)
     if not np.isfinite(stored).all():

@@ -30,6 +30,7 @@ __all__ = [
     "inlined",
     "integers_at",
     "matrix_at",
+    "prefetch",
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -90,6 +91,9 @@ ARGUMENTS = 8
 
 #: Bits of a machine word.
 WORD = 8 * np.dtype(np.intp).itemsize
+
+#: Bytes that a cache fetches at a time; where it takes more, some are asked for twice.
+CACHE_LINE = 64
 
 
 def block_function(
@@ -152,6 +156,31 @@ def _typed_pointer(_typing: Any, _address: Any, number: Any) -> tuple[Any, Any]:
 
 #: The intrinsic without its first argument, which the compiler supplies.
 _pointer: Any = _typed_pointer
+
+
+@intrinsic
+def _cache_line(_typing: Any, address: Any) -> tuple[Any, Any]:
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, *[number] * 3])
+        request = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+        reading, second_level, data = number(0), number(2), number(1)
+        where = builder.inttoptr(arguments[0], pointer)
+        builder.call(request, [where, reading, second_level, data])
+        return context.get_dummy_value()
+
+    return types.void(address), generate
+
+
+#: The intrinsic without its first argument, which the compiler supplies.
+_prefetch_line: Any = _cache_line
+
+
+@compiled()
+def prefetch(address: int, size: int) -> None:
+    """Ask for `size` bytes to be brought to the second-level cache; they need not exist."""
+    for line in range(0, size, CACHE_LINE):
+        _prefetch_line(address + line)
 
 
 @compiled()

@@ -26,6 +26,7 @@ from sde.native import (
     inlined,
     integers_at,
     matrix_at,
+    prefetch,
 )
 from sde.products import GROUP, add_square, multiply_add
 
@@ -158,7 +159,8 @@ def make_slope(feature: Feature, dim: int, *, single: bool = False) -> Any:
 def make_observe(feature: Feature, dim: int, *, single: bool = False) -> BlockFunction:
     """Compile the block function that adds a block's features to their sums over particles.
 
-    If it is handed an address for them, it keeps the slopes, one row an output and datum. In single
+    If it is handed an address for them, it keeps the slopes, one row an output and datum,
+    and brings what is kept of the next block to the cache meanwhile. In single
     precision a block is summed in float32, the blocks in float64.
     """
     digest = SOURCE_DIGEST
@@ -192,7 +194,10 @@ def make_observe(feature: Feature, dim: int, *, single: bool = False) -> BlockFu
                 for j in range(count):
                     given = (x[first + j], own, rows[j], values)
                     if kept != 0:
-                        for_lanes_by_eight(evaluate_both, (*given, slopes[k * m + first + j]))
+                        row = k * m + first + j
+                        # those of the next block lie behind, and are read next
+                        prefetch(kept + size * WIDTH * (m * outputs + row), size * WIDTH)
+                        for_lanes_by_eight(evaluate_both, (*given, slopes[row]))
                     else:
                         for_lanes_by_eight(evaluate, given)
                     total[first + j, k] += amplitude * lane_sum(values, valid)

@@ -102,8 +102,9 @@ def simulate(
     Notes
     -----
     The result does not depend on the number of threads (`numba.set_num_threads`). Memory: the
-    state, what `save_at` asks for, and, while they take no more than 64 MB (512 MB from dimension
-    32 on), the n m l slopes of a network's features, kept from one step to the next.
+    state, what `save_at` asks for, and the n m l slopes of a network's features, kept from one
+    step to the next while they take no more than 512 MB (64 MB in fewer than 100 steps, if
+    particles have less than 32 coordinates).
 
     Examples
     --------
@@ -134,7 +135,7 @@ def simulate(
     )
     parameters = describe(system, noise, grid, initial, n, seed, replicate) | {"dtype": dtype}
     mean_field = np.empty((grid.steps + 1, system.n_observables))
-    slopes = room_for_slopes(system.pieces_in(theta.dtype), len(theta))
+    slopes = room_for_slopes(system.pieces_in(theta.dtype), len(theta), grid.steps)
     state = State(theta, mean_field, saves)
     return solve(system, draws, grid, state, slopes, parameters, keeping, crew)
 

@@ -96,8 +96,7 @@ def test_wide_particles_and_kept_slopes_agree_with_plain_numpy(feature, d, n, mo
     np.testing.assert_allclose(kept.mean_field, fields, rtol=1e-11, atol=1e-11)
     # the same bits where the features are evaluated again instead
     monkeypatch.setattr(block_steps, "KEPT", 0)
-    monkeypatch.setattr(block_steps, "KEPT_BY_BLAS", 0)
-    assert not block_steps.can_keep_slopes(net.pieces, n)
+    assert not block_steps.can_keep_slopes(net.pieces, n, steps)
     np.testing.assert_array_equal(run().saved, kept.saved)
 
 

@@ -105,8 +105,7 @@ def test_threads_and_kept_slopes_do_not_change_a_bit(d, monkeypatch):
     wanted = run(1)
     again = [run(2), run(2)]
     monkeypatch.setattr(block_steps, "KEPT", 0)
-    monkeypatch.setattr(block_steps, "KEPT_BY_BLAS", 0)
-    assert not block_steps.can_keep_slopes(net.pieces_in(np.dtype(np.float32)), n)
+    assert not block_steps.can_keep_slopes(net.pieces_in(np.dtype(np.float32)), n, 3)
     for got in (*again, run(1)):
         for one, other in zip(got, wanted, strict=True):
             np.testing.assert_array_equal(one, other)
@@ -127,8 +126,16 @@ def test_slopes_kept_in_float32_take_half_the_memory():
     net, _ = make("tanh", "logistic", 4)
     double, single = (net.pieces_in(np.dtype(kind)) for kind in ("float64", "float32"))
     n = 1000
-    assert block_steps.room_for_slopes(double, n).nbytes == 1024 * 11 * 8
-    assert block_steps.room_for_slopes(single, n).nbytes == 1024 * 11 * 4
+    assert block_steps.room_for_slopes(double, n, 1).nbytes == 1024 * 11 * 8
+    assert block_steps.room_for_slopes(single, n, 1).nbytes == 1024 * 11 * 4
+
+
+def test_more_slopes_are_kept_for_many_steps():
+    net, _ = make("tanh", "logistic", 4)
+    pieces, n = net.pieces, 2**20  # 92 MB
+    assert not block_steps.can_keep_slopes(pieces, n, 99)
+    assert block_steps.can_keep_slopes(pieces, n, 100)
+    assert not block_steps.can_keep_slopes(pieces, 8 * n, 100)
 
 
 def test_a_users_feature_is_computed_in_float64_from_float32_arguments():

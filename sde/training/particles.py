@@ -30,6 +30,8 @@ class Particles:
         With sigma = 0 for none.
     seed, replicate : int
         Select the streams of the noise.
+    steps : int
+        Most steps that are taken.
     """
 
     def __init__(
@@ -40,13 +42,14 @@ class Particles:
         *,
         seed: int,
         replicate: int,
+        steps: int,
     ) -> None:
         self.system, self.theta, self.noise = system, theta, noise
         self.seed, self.replicate = seed, replicate
         # of steps k and k + 1: the second is written by step k
         self._mean_field = np.empty((2, system.n_observables))
         self._pieces = system.pieces_in(theta.dtype)
-        self._slopes = room_for_slopes(self._pieces, len(theta))
+        self._slopes = room_for_slopes(self._pieces, len(theta), steps)
         self._observed = False
 
     def step(
@@ -70,7 +73,7 @@ class Particles:
             return self._full_step(task, rate)
         pieces = self.system.pieces_for(x, y, self.theta.dtype)
         mean_field = np.empty((2, y.size))
-        slopes = room_for_slopes(pieces, len(self.theta))
+        slopes = room_for_slopes(pieces, len(self.theta), 1)
         kernels.observables(pieces, self.theta, mean_field[0], slopes)
         loss = self._loss(mean_field[0], y)
         finite = self._advance(pieces, task._replace(interacting=False), rate, mean_field, slopes)

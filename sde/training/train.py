@@ -163,7 +163,9 @@ def train(
         theta = sample_initial(
             law, widths[0], system.dim, seed=seed, replicate=replicate, dtype=np.dtype(dtype)
         )
-        engine = Particles(system, theta, noise, seed=seed, replicate=replicate)
+        engine = Particles(
+            system, theta, noise, seed=seed, replicate=replicate, steps=rules.max_steps
+        )
     else:
         engine = _layers(
             data, widths, unit, found, noise, noisy_layers, initial, full=batches.full,

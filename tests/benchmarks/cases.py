@@ -191,7 +191,7 @@ def _registry() -> dict[str, Entry]:
         _step("step", {"JAX": 6, "PyTorch": 8, "NumPy": 10}, "float64"),
         _step("step-float32", {"JAX": 4}, "float32"),
         _network("step-p1-m1", {"JAX": 4}, p=1, m=1, n=65_536, steps=64),
-        _network("step-p16-m128", {"JAX": 4}, p=16, m=128, n=65_536, steps=12, bounded=True),
+        _network("step-p16-m128", {"JAX": 4}, p=16, m=128, n=65_536, steps=48, bounded=True),
         _matrix(140, 500, 10_000, 12),
         _matrix(784, 1000, 4096, 8),
         _pull(),

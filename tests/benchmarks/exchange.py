@@ -43,7 +43,7 @@ def measure(comm: Any, n: int, m: int) -> dict[str, list[float]]:
     draws = sde.StableNoise(1.5, "II", 0.1).draws(1e-3, 0, 0)
     task = kernels.Task(1e-3, 1, moving=True, interacting=True, first=crew.rows.start)
     theta = sample_initial(sde.Gaussian(), n, net.dim, seed=0, replicate=0, rows=crew.rows)
-    slopes, sums = room_for_slopes(pieces, len(theta)), ranks.room_for_sums(pieces, n)
+    slopes, sums = room_for_slopes(pieces, len(theta), 1), ranks.room_for_sums(pieces, n)
     mean_field = np.zeros(net.n_observables)
     counts = [len(chunks) * sums.shape[1] for chunks in crew.chunks]
     crew.observables(pieces, theta, mean_field, slopes)
