@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sde.lanes import WIDTH, load, store, sum_lanes
-from sde.native import call_block, compiled
+from sde.native import call_block, compiled, expanded
 from sde.sampling import SCRATCH
 
 __all__ = [
@@ -57,7 +57,7 @@ class Pieces(NamedTuple):
     inputs: NDArray[np.floating]
 
 
-@compiled()
+@expanded
 def observe(pieces: Pieces, blocks: Any, count: int, sums: Any, scratch: Any, kept: int) -> None:
     """Add the observables of the first `count` lanes of some blocks, a row each, to their sums.
 
@@ -103,7 +103,7 @@ def _prepare(pieces: Pieces, mean_field: Any, weights: Any) -> None:
     )
 
 
-@compiled()
+@expanded
 def find_drift(
     pieces: Pieces, blocks: Any, count: int, weights: Any, forces: Any, scratch: Any, kept: int
 ) -> None:
@@ -146,33 +146,33 @@ def update(block: Any, dt: float, force: Any, noise: Any, count: int, largest: f
     return outside == 0.0
 
 
-@compiled()
+@expanded
 def empty_blocks(pieces: Pieces) -> Any:
     """Return room for the blocks of a panel, a row each, in the precision of the pieces."""
     return np.empty((pieces.panel, pieces.dim * WIDTH), pieces.inputs.dtype)
 
 
-@compiled()
+@expanded
 def load_blocks(theta: Any, first: int, count: int, blocks: Any) -> None:
     """Copy the `count` particles from `first` on to as many blocks as they fill."""
     for b in range((count + WIDTH - 1) // WIDTH):
         load(theta, first + b * WIDTH, min(WIDTH, count - b * WIDTH), blocks[b])
 
 
-@compiled()
+@expanded
 def store_blocks(blocks: Any, first: int, count: int, theta: Any) -> None:
     """Copy what `load_blocks` copied back."""
     for b in range((count + WIDTH - 1) // WIDTH):
         store(blocks[b], first + b * WIDTH, min(WIDTH, count - b * WIDTH), theta)
 
 
-@compiled()
+@expanded
 def scratch_size(pieces: Pieces) -> int:
     """Return the numbers of scratch space that a panel needs."""
     return max(SCRATCH, pieces.n_scratch * WIDTH)
 
 
-@compiled()
+@expanded
 def kept_at(slopes: Any, block: int) -> int:
     """Return the address of the slopes kept for the blocks from this one on, or 0 if none are."""
     return slopes[block].ctypes.data if len(slopes) > 0 else 0

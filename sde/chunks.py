@@ -6,7 +6,7 @@ so that results depend neither on threads nor on processes.
 """
 
 from sde.lanes import WIDTH
-from sde.native import compiled
+from sde.native import expanded
 
 __all__ = ["FEW_CHUNKS", "chunk_bounds", "chunk_count"]
 
@@ -18,13 +18,13 @@ CHUNKS = 256
 FEW_CHUNKS = 8
 
 
-@compiled()
+@expanded
 def chunk_bounds(chunk: int, chunks: int, blocks: int) -> tuple[int, int]:
     """Return the first block of a chunk and the one after its last."""
     return chunk * blocks // chunks, (chunk + 1) * blocks // chunks
 
 
-@compiled()
+@expanded
 def chunk_count(n: int, panel: int) -> int:
     """Return the number of chunks of n particles, of which `panel` blocks are taken at a time."""
     blocks = (n + WIDTH - 1) // WIDTH

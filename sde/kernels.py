@@ -35,7 +35,7 @@ from sde.block_steps import (
 )
 from sde.chunks import chunk_bounds, chunk_count
 from sde.lanes import WIDTH
-from sde.native import PARALLEL, SOURCE_DIGEST, compiled
+from sde.native import PARALLEL, SOURCE_DIGEST, compiled, expanded
 from sde.sampling import Draws, draw_block
 
 __all__ = [
@@ -66,7 +66,7 @@ class Task(NamedTuple):
     first: int = 0
 
 
-@compiled()
+@expanded
 def _panel(block: int, end: int, n: int) -> tuple[int, int]:
     """Return the first particle of the blocks up to `end`, and how many of n there are."""
     return block * WIDTH, min(end * WIDTH, n) - block * WIDTH
@@ -146,7 +146,7 @@ def sweep_chunk(
     return finite
 
 
-@compiled()
+@expanded
 def average(sums: Any, n: int, mean_field: Any) -> None:
     """Add the sums of the chunks in order and divide by the number of particles."""
     mean_field[:] = 0.0
@@ -200,7 +200,7 @@ def _make_drifts() -> Any:
     return drifts
 
 
-@compiled()
+@expanded
 def _fold(sums: Any, finite: Any, interacting: bool, n: int, mean_field: Any) -> bool:
     """Finish a step: the next mean field, if particles interact; return whether all is finite."""
     for chunk in range(len(finite)):

@@ -2,8 +2,8 @@
 
 A kernel is assembled at run time from small compiled pieces (a noise law, a feature, a loss).
 The pieces meet through plain C function pointers, so that the parallel drivers are compiled once
-and cached on disk, whichever pieces a user combines. The three names here are all that takes:
-`compiled` and `block_function` compile, `call_block` calls.
+and cached on disk, whichever pieces a user combines. That takes four names:
+`compiled`, `expanded` and `block_function` compile, `call_block` calls. The others read memory.
 """
 
 import hashlib
@@ -26,6 +26,7 @@ __all__ = [
     "block_function",
     "call_block",
     "compiled",
+    "expanded",
     "floats_at",
     "inlined",
     "integers_at",
@@ -63,6 +64,14 @@ def compiled(*, fastmath: Any = False, **options: Any) -> Callable[[Function], F
         return cast(Function, native)
 
     return decorate
+
+
+def expanded(function: Function) -> Function:
+    """Write a short function out in every compiled function that calls it.
+
+    Compiled by itself it would take a tenth of a second, however short it is.
+    """
+    return compiled(inline="always")(function)
 
 
 #: Options of a driver whose only parallel loops are its `prange`s: looking for others takes the
@@ -176,32 +185,32 @@ def _cache_line(_typing: Any, address: Any) -> tuple[Any, Any]:
 _prefetch_line: Any = _cache_line
 
 
-@compiled()
+@expanded
 def prefetch(address: int, size: int) -> None:
     """Ask for `size` bytes to be brought to the second-level cache; they need not exist."""
     for line in range(0, size, CACHE_LINE):
         _prefetch_line(address + line)
 
 
-@compiled()
+@expanded
 def array_at(address: int, shape: tuple[int, ...], number: Any) -> Any:
     """View numbers at a memory address as an array; `number` is their type, as np.float32."""
     return carray(_pointer(address, number), shape)
 
 
-@compiled()
+@expanded
 def floats_at(address: int, size: int) -> Any:
     """View `size` float64 numbers at a memory address as an array."""
     return carray(_pointer(address, np.float64), (size,))
 
 
-@compiled()
+@expanded
 def matrix_at(address: int, rows: int, columns: int) -> Any:
     """View float64 numbers at a memory address as a matrix."""
     return carray(_pointer(address, np.float64), (rows, columns))
 
 
-@compiled()
+@expanded
 def integers_at(address: int, size: int) -> Any:
     """View `size` int64 numbers at a memory address as an array."""
     return carray(_pointer(address, np.int64), (size,))

@@ -155,6 +155,7 @@ def train(
     widths = _widths(width)
     unit = _unit(feature)
     engine: Engine
+    streams = {"seed": seed, "replicate": replicate}
     if readout == "mean":
         _refuse_for_mean(widths, noisy_layers)
         system = MeanFieldNetwork(x, y, feature, loss)
@@ -163,13 +164,11 @@ def train(
         theta = sample_initial(
             law, widths[0], system.dim, seed=seed, replicate=replicate, dtype=np.dtype(dtype)
         )
-        engine = Particles(
-            system, theta, noise, seed=seed, replicate=replicate, steps=rules.max_steps
-        )
+        engine = Particles(system, theta, noise, steps=rules.max_steps, **streams)
     else:
         engine = _layers(
             data, widths, unit, found, noise, noisy_layers, initial, full=batches.full,
-            seed=seed, replicate=replicate, dtype=dtype,
+            dtype=dtype, **streams,
         )  # fmt: skip
     parameters: dict[str, str | int | float] = {
         "noise": repr(noise),

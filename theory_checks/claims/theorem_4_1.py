@@ -21,6 +21,7 @@ Control: with independent instead of shared noise nothing converges.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -35,14 +36,7 @@ from theory_checks.figures import Figure, Panel
 from theory_checks.networks import circle_network
 from theory_checks.one_step import one_step_bound, one_step_errors, tail_bound
 from theory_checks.series import order_points, power_law
-from theory_checks.statistics import (
-    Interval,
-    Limit,
-    Order,
-    Statistic,
-    convergence_order,
-    ratio_interval,
-)
+from theory_checks.statistics import Interval, Order, convergence_order, ratio_interval
 from theory_checks.verdict import Evidence, Quantity
 
 Steps = NDArray[np.floating]
@@ -123,13 +117,9 @@ class _Runs:
     def one_step(self) -> Order:
         """Return the order of the error of one step."""
         errors = one_step_errors(
-            self.network,
-            self.noise,
-            n=16,
-            steps=SHORT_STEPS,
-            replicates=self.replicates,
-            seed=self.settings.seed,
-        )
+            self.network, self.noise, n=16, steps=SHORT_STEPS,
+            replicates=self.replicates, seed=self.settings.seed,
+        )  # fmt: skip
         return self.fit(SHORT_STEPS, errors, statistic="median")
 
     def width(self) -> Order:
@@ -145,23 +135,10 @@ class _Runs:
         distances = np.column_stack([np.linalg.norm(gap, axis=2).max(axis=1) for gap in apart])
         return self.fit(STEPS, distances, statistic="median")
 
-    def fit(
-        self,
-        values: ArrayLike,
-        errors: NDArray[np.float64],
-        statistic: Statistic = "mean",
-        floor: float = 0.0,
-        limit: Limit | None = None,
-    ) -> Order:
-        """Return the slope of the errors."""
-        return convergence_order(
-            values,
-            errors,
-            seed=self.settings.seed,
-            statistic=statistic,
-            floor=floor,
-            limit=limit,
-        )
+    @property
+    def fit(self) -> Callable[..., Order]:
+        """Return `convergence_order` with the seed."""
+        return partial(convergence_order, seed=self.settings.seed)
 
     def errors(
         self,

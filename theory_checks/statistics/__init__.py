@@ -47,7 +47,6 @@ from theory_checks.statistics.intervals import (
     ratio_interval,
 )
 from theory_checks.statistics.order import Order
-from theory_checks.statistics.replicates import Statistic
 from theory_checks.statistics.slopes import Drop, Limit, convergence_order
 from theory_checks.statistics.tails import hill_index, tail_constant, tail_index
 
@@ -57,7 +56,6 @@ __all__ = [
     "Interval",
     "Limit",
     "Order",
-    "Statistic",
     "convergence_order",
     "hill_index",
     "is_bounded",
