@@ -11,9 +11,10 @@ import oracles
 import pytest
 
 import sde
-from sde import block_steps, chunks, kernels
-from sde.features import FEATURES
+from sde import block_steps, chunks, kernels, network_blocks
+from sde.features import FEATURES, find_feature
 from sde.initial import sample_initial
+from sde.native import prefetch
 from sde.stable import KINDS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -98,6 +99,20 @@ def test_wide_particles_and_kept_slopes_agree_with_plain_numpy(feature, d, n, mo
     monkeypatch.setattr(block_steps, "KEPT", 0)
     assert not block_steps.can_keep_slopes(net.pieces, n, steps)
     np.testing.assert_array_equal(run().saved, kept.saved)
+
+
+def test_kept_slopes_of_the_next_block_are_asked_for():
+    observe = network_blocks.make_observe(find_feature("tanh"), 4)
+    assert "call void @llvm.prefetch" in observe._native.inspect_llvm()
+
+
+def test_memory_that_does_not_exist_may_be_asked_for():
+    @numba.njit
+    def ask(address):
+        prefetch(address, 1024)
+
+    ask(0)
+    assert "call void @llvm.prefetch" in ask.inspect_llvm(ask.signatures[0])
 
 
 @pytest.mark.parametrize("n", [1, 500, 1024, 1025, 10_000, 131_072, 131_200, 10**6])
