@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sde import spare_memory
 from sde.lanes import WIDTH, load, store, sum_lanes
 from sde.native import call_block, compiled, expanded
 from sde.sampling import SCRATCH
@@ -188,4 +189,4 @@ def can_keep_slopes(pieces: Pieces, n: int, steps: int) -> bool:
 def room_for_slopes(pieces: Pieces, n: int, steps: int) -> NDArray[Any]:
     """Return an array for the slopes of n particles; it is empty if they are not to be kept."""
     blocks = (n + WIDTH - 1) // WIDTH if can_keep_slopes(pieces, n, steps) else 0
-    return np.empty((blocks, pieces.n_slopes * WIDTH), pieces.inputs.dtype)
+    return spare_memory.empty((blocks, pieces.n_slopes * WIDTH), pieces.inputs.dtype)
