@@ -316,13 +316,15 @@ def test_contestants_take_turns_and_ratios_cancel_a_slow_round():
     time = FakeTime()
     warm = [1.0, 1.0, 1.0]  # calls that say how long one takes
     slow = [1.0, 1.0, 9.0, 1.0, 1.0, 1.0, 1.0]
+    cold = [5.0 * s for s in slow]  # calls that are not timed, one before each that is
+    turns = [each for pair in zip(cold, slow, strict=True) for each in pair]
     calls = {
-        "a": time.call("a", iter(warm + slow)),
-        "b": time.call("b", iter([3 * s for s in warm[:2] + slow])),
+        "a": time.call("a", iter(warm + turns)),
+        "b": time.call("b", iter([3 * s for s in warm[:2] + turns])),
     }
     settings = measure.Settings(seconds=0.5, clock=lambda: time.now, pause=lambda _: None)
     timings = measure.alternate(calls, settings)
-    assert time.turns == [*["a"] * 3, *["b"] * 2, *["a", "b"] * 7]
+    assert time.turns == [*["a"] * 3, *["b"] * 2, *["a", "a", "b", "b"] * 7]
     assert timings["a"].rounds == tuple(slow)
     assert measure.ratios(timings["b"], timings["a"]) == [3.0] * 7
 
