@@ -102,7 +102,7 @@ def run(
         typer.Option(
             help="How much to simulate. quick decides every verdict in a minute or two on two "
             "cores; standard simulates about ten times as much, for narrower intervals, and deep "
-            "up to some hundred times as much, for half-widths of 0.005: an hour or two."
+            "up to some hundred times as much, for half-widths of 0.005: one or two hours."
         ),
     ] = Profile.quick,
     out: Annotated[
