@@ -3,7 +3,8 @@
 A kernel is assembled at run time from small compiled pieces (a noise law, a feature, a loss).
 The pieces meet through plain C function pointers, so that the parallel drivers are compiled once
 and cached on disk, whichever pieces a user combines. That takes four names:
-`compiled`, `expanded` and `block_function` compile, `call_block` calls. The others read memory.
+`compiled`, `expanded` and `block_function` compile, `call_block` calls. Most others deal with
+memory at an address.
 """
 
 import hashlib
@@ -168,7 +169,7 @@ _pointer: Any = _typed_pointer
 
 
 @intrinsic
-def _cache_line(_typing: Any, address: Any) -> tuple[Any, Any]:
+def _line_request(_typing: Any, address: Any) -> tuple[Any, Any]:
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [pointer, *[number] * 3])
@@ -182,7 +183,7 @@ def _cache_line(_typing: Any, address: Any) -> tuple[Any, Any]:
 
 
 #: The intrinsic without its first argument, which the compiler supplies.
-_prefetch_line: Any = _cache_line
+_prefetch_line: Any = _line_request
 
 
 @expanded

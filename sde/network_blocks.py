@@ -159,9 +159,9 @@ def make_slope(feature: Feature, dim: int, *, single: bool = False) -> Any:
 def make_observe(feature: Feature, dim: int, *, single: bool = False) -> BlockFunction:
     """Compile the block function that adds a block's features to their sums over particles.
 
-    If it is handed an address for them, it keeps the slopes, one row an output and datum,
-    and brings what is kept of the next block to the cache meanwhile. In single
-    precision a block is summed in float32, the blocks in float64.
+    If it is handed an address for them, it keeps the slopes, one row an output and datum, and
+    brings what is kept of the next block to the cache meanwhile. In single precision a block is
+    summed in float32, the blocks in float64.
     """
     digest = SOURCE_DIGEST
     number, size, fused, radial, _argument = _form(feature, dim, single)

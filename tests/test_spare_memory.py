@@ -1,11 +1,8 @@
 """Memory that is used again: never twice at a time, and not too much of it."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 
-import sde
 from sde import spare_memory
 
 
@@ -36,6 +33,7 @@ def test_memory_of_an_array_that_is_gone_is_used_again():
 
 
 def test_arrays_in_use_share_no_memory():
+    use_and_let_go(8000)
     arrays = [spare_memory.empty((1000,), np.float64) for _ in range(5)]
     for k, array in enumerate(arrays):
         array[:] = k
@@ -58,17 +56,3 @@ def test_no_more_than_the_most_is_kept():
 @pytest.mark.parametrize("shape", [(0, 8), (8, 0)])
 def test_nothing_takes_no_memory(shape):
     assert spare_memory.empty(shape, np.float64).shape == shape
-
-
-def test_simulations_in_threads_do_not_disturb_each_other():
-    net = sde.MeanFieldNetwork(np.random.default_rng(0).normal(size=(16, 3)), np.ones(16))
-    noise = sde.StableNoise(1.5, "II", 0.5)
-
-    def end(seed):
-        return sde.simulate(net, noise, n=2000, t1=1.0, dt=0.0625, seed=seed).theta
-
-    alone = [end(seed) for seed in range(8)]
-    with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(end, range(8)))
-    for one, other in zip(alone, together, strict=True):
-        np.testing.assert_array_equal(one, other)
