@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sde import spare_memory
 from sde.lanes import WIDTH, load, store, sum_lanes
-from sde.native import call_block, compiled, expanded
+from sde.native import aligned, call_block, compiled, expanded
 from sde.sampling import SCRATCH
 
 __all__ = [
@@ -150,7 +150,8 @@ def update(block: Any, dt: float, force: Any, noise: Any, count: int, largest: f
 @expanded
 def empty_blocks(pieces: Pieces) -> Any:
     """Return room for the blocks of a panel, a row each, in the precision of the pieces."""
-    return np.empty((pieces.panel, pieces.dim * WIDTH), pieces.inputs.dtype)
+    room = aligned(pieces.panel * pieces.dim * WIDTH, pieces.inputs.dtype)
+    return room.reshape(pieces.panel, pieces.dim * WIDTH)
 
 
 @expanded

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sde import random, validation
-from sde.sampling import Draws
+from sde.sampling import Draws, in_line
 from sde.stable import StableNoise
 
 __all__ = ["DirectionalNoise"]
@@ -93,7 +93,7 @@ class DirectionalNoise(StableNoise):
                 f"{self.sigma!r}, dt={dt!r}; use a smaller scale or step"
             )
         rows = [len(self.directions), *np.ravel(self.directions)]
-        return scalar._replace(parameters=np.concatenate([scalar.parameters, rows]))
+        return scalar._replace(parameters=in_line(scalar.parameters, rows))
 
     def _power(self, frequency: NDArray[np.float64]) -> NDArray[np.float64]:
         # the size apart, so that no sum overflows before it is a power

@@ -16,7 +16,7 @@ from typing import Literal
 from numba.core.errors import NumbaError
 
 from sde import validation, vmath
-from sde.intrinsics import like
+from sde.intrinsics import fma, like
 from sde.native import compiled, inlined
 
 __all__ = ["FEATURES", "Feature", "feature_names", "find_feature", "register_feature"]
@@ -64,8 +64,9 @@ def _tanh(a: float) -> float:
 
 @inlined
 def _tanh_slope(a: float) -> float:
-    h, one = vmath.tanh(a), like(a, 1.0)
-    return (one - h) * (one + h)
+    h = vmath.tanh(a)
+    below = like(a, 1.0) - h
+    return fma(below, h, below)  # (1 - h)(1 + h)
 
 
 @inlined

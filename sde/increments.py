@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from sde.lanes import WIDTH, store
-from sde.native import PARALLEL, SOURCE_DIGEST, compiled
+from sde.native import PARALLEL, SOURCE_DIGEST, aligned, compiled
 from sde.sampling import SCRATCH, Draws, draw_block
 
 __all__ = ["fill"]
@@ -35,7 +35,7 @@ def _fill_blocks(
 ) -> None:
     steps, n, dim = out.shape
     drawn = 1 if common else dim
-    scratch, block = np.empty(SCRATCH), np.empty(drawn * WIDTH)
+    scratch, block = aligned(SCRATCH, np.float64), aligned(drawn * WIDTH, np.float64)
     for b in range(blocks[0], blocks[1]):
         first = b * WIDTH
         last = min(first + WIDTH, n)

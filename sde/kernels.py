@@ -35,7 +35,7 @@ from sde.block_steps import (
 )
 from sde.chunks import chunk_bounds, chunk_count
 from sde.lanes import WIDTH
-from sde.native import PARALLEL, SOURCE_DIGEST, compiled, expanded
+from sde.native import PARALLEL, SOURCE_DIGEST, aligned, compiled, expanded
 from sde.sampling import Draws, draw_block
 
 __all__ = [
@@ -78,7 +78,7 @@ def observe_chunk(
 ) -> None:
     """Write the sums of the observables over the blocks of one chunk, and keep the slopes."""
     n = theta.shape[0]
-    blocks, scratch = empty_blocks(pieces), np.empty(scratch_size(pieces))
+    blocks, scratch = empty_blocks(pieces), aligned(scratch_size(pieces), np.float64)
     sums[:] = 0.0
     for b in range(bounds[0], bounds[1], pieces.panel):
         first, count = _panel(b, min(b + pieces.panel, bounds[1]), n)
@@ -132,7 +132,8 @@ def sweep_chunk(
         return True
     n, dim = theta.shape
     blocks, forces = empty_blocks(pieces), empty_blocks(pieces)
-    noise, scratch = np.empty(dim * WIDTH), np.empty(scratch_size(pieces))
+    noise = aligned(dim * WIDTH, np.float64)
+    scratch = aligned(scratch_size(pieces), np.float64)
     finite = True
     sums[:] = 0.0
     for b in range(bounds[0], bounds[1], pieces.panel):
@@ -174,7 +175,7 @@ def _find_chunk_drifts(
 ) -> None:
     """Write the drift of the particles of one chunk."""
     blocks, forces = empty_blocks(pieces), empty_blocks(pieces)
-    scratch = np.empty(scratch_size(pieces))
+    scratch = aligned(scratch_size(pieces), np.float64)
     for b in range(bounds[0], bounds[1], pieces.panel):
         first, count = _panel(b, min(b + pieces.panel, bounds[1]), len(theta))
         load_blocks(theta, first, count, blocks)
@@ -278,7 +279,8 @@ def _make_advance_replicates() -> Any:
             mean_field = np.empty((steps + 1, pieces.n_observables))
             blocks = (theta.shape[1] + WIDTH - 1) // WIDTH
             rows = blocks if keeping else 0
-            slopes = np.empty((rows, pieces.n_slopes * WIDTH), pieces.inputs.dtype)
+            size = pieces.n_slopes * WIDTH
+            slopes = aligned(rows * size, pieces.inputs.dtype).reshape(rows, size)
             observe_alone(pieces, theta[r], mean_field[0], slopes)
             failed[r] = _alone(pieces, own, task, (0, steps), theta[r], mean_field, slopes)
 

@@ -21,7 +21,7 @@ from sde.block_steps import (
 )
 from sde.kernels import observe_alone
 from sde.lanes import WIDTH
-from sde.native import PARALLEL, SOURCE_DIGEST, compiled
+from sde.native import PARALLEL, SOURCE_DIGEST, aligned, compiled
 from sde.sampling import Draws, draw_block
 
 __all__ = ["FIRST", "FROZEN", "LARGEST_MEAN", "LARGEST_SUP", "run_schemes"]
@@ -114,9 +114,9 @@ def _run_replicate(
     pending = np.zeros((schemes, blocks, size))
     weights = np.empty((schemes, pieces.n_weights))
     mean_field = np.empty(pieces.n_observables)
-    noise, scratch = np.empty(size), np.empty(scratch_size(pieces))
+    noise, scratch = aligned(size, np.float64), aligned(scratch_size(pieces), np.float64)
     nothing = np.empty((0, 0))
-    buffers = (np.empty(size), np.empty(size))
+    buffers = (aligned(size, np.float64), aligned(size, np.float64))
     given = flow.shape[0] > 0
     observe_alone(pieces, initial, mean_field, nothing)
     for s in range(schemes):

@@ -23,6 +23,7 @@ __all__ = [
     "PARALLEL",
     "SOURCE_DIGEST",
     "BlockFunction",
+    "aligned",
     "array_at",
     "block_function",
     "call_block",
@@ -225,3 +226,15 @@ def inlined(function: Function) -> Function:
     """
     options = {"forceinline": True, "error_model": "numpy", "fastmath": False}
     return register_jitable(**options)(function)
+
+
+@inlined
+def aligned(size: int, dtype: Any) -> Any:
+    """Return an array like `np.empty` that starts a cache line.
+
+    A vector of 64 bytes that lies in two lines is read twice: blocks elsewhere cost a tenth of a
+    step.
+    """
+    room = np.empty(size + CACHE_LINE, dtype)
+    first = -room.ctypes.data % CACHE_LINE // room.itemsize
+    return room[first : first + size]

@@ -100,27 +100,18 @@ def _form(feature: Feature, dim: int, single: bool) -> _Form:
     # a user's feature is written for float64
     taken: Any = number if feature.builtin else np.float64
     fused = fused_products(feature, dim)
-    half = fused if fused < FUSED else FUSED // 2
-
     @inlined
     def product(lane: int, x: Any, theta: Any, _row: Any) -> Any:
         total = x[0] * theta[0, lane]
-        for c in range(1, half):
+        for c in range(1, fused):
             total = _add_product(x[c], theta[c, lane], total)
         return taken(total)
-
-    @inlined
-    def product_of_four(lane: int, x: Any, theta: Any, _row: Any) -> Any:
-        # two short chains take less time than a long one
-        one = _add_product(x[1], theta[1, lane], x[0] * theta[0, lane])
-        two = _add_product(x[3], theta[3, lane], x[2] * theta[2, lane])
-        return taken(one + two)
 
     @inlined
     def given(lane: int, _x: Any, _theta: Any, row: Any) -> Any:
         return taken(row[lane])
 
-    argument = given if fused == 0 else product_of_four if fused == FUSED else product
+    argument = product if fused else given
     radial = feature.geometry == "radial"
     return _Form(number, np.dtype(number).itemsize, fused > 0, radial, argument)
 

@@ -20,6 +20,7 @@ from sde.lookup import CELLS, OCTAVES, TERMS, cell_of, evaluate_cells
 from sde.native import (
     SOURCE_DIGEST,
     BlockFunction,
+    aligned,
     block_function,
     call_block,
     compiled,
@@ -42,6 +43,7 @@ __all__ = [
     "SCRATCH",
     "Draws",
     "draw_block",
+    "in_line",
     "sampler",
     "sampler_parameters",
     "table_entry",
@@ -53,8 +55,9 @@ KINDS = ("I", "II", "III")
 #: Numbers of scratch space that a sampler is handed: two rows of values and one of cells.
 SCRATCH = 3 * WIDTH
 
-#: Numbers of the law at the head of a sampler's parameters; a table of quantiles follows.
-PARAMETERS = 5
+#: Numbers at the head of a sampler's parameters, a cache line: the law's, and then any. A table of
+#: quantiles follows, each cell of which is a line, too.
+PARAMETERS = 8
 
 #: Rows of a table of quantiles; the same with the sign turned follow.
 ROWS = OCTAVES * CELLS
@@ -68,8 +71,9 @@ class Draws(NamedTuple):
     key: np.uint64
 
 
+@functools.lru_cache(maxsize=16)
 def sampler_parameters(kind: str, alpha: float, scale: float) -> NDArray[np.float64]:
-    """Return the parameters of a sampler: the law's numbers, and the table that it reads.
+    """Return the parameters of a sampler, not to be changed: the law's numbers, and its table.
 
     The law's are the scale and what `symmetric_factors` or `subordinator_factors` needs. Behind the
     table come directions, where there are any: their number, and their coordinates.
@@ -84,10 +88,17 @@ def sampler_parameters(kind: str, alpha: float, scale: float) -> NDArray[np.floa
         offset = (2 - alpha) / 2 if alpha > 1 else alpha / 2
         law = [scale, alpha, 1 / alpha, offset, abs(alpha - 1)]
         index = alpha
+    law += [0.0] * (PARAMETERS - len(law))
     if index < LEAST_ALPHA:
-        return np.array(law)
+        return in_line(law)
     table = quantile_table(index).ravel()
-    return np.concatenate([law, table, -table])
+    return in_line(law, table, -table)
+
+
+def in_line(*parts: Any) -> NDArray[np.float64]:
+    """Return the numbers of some parts one after the other, from the start of a cache line."""
+    out: NDArray[np.float64] = aligned(sum(map(len, parts)), np.float64)
+    return np.concatenate(parts, out=out)
 
 
 @compiled(forceinline=True)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sde.native import aligned
+
 __all__ = ["MOST", "empty"]
 
 #: Most bytes that are kept while nobody uses them.
@@ -19,13 +21,13 @@ _spare: list[NDArray[np.uint8]] = []
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    """Return an array with any numbers in it, like `np.empty`.
+    """Return an array with any numbers in it, like `np.empty`, that starts a cache line.
 
     Its memory is used again once the array is gone, even if a view of it is not.
     """
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if not 0 < size <= MOST:
-        return np.empty(shape, dtype)
+        return aligned(size, np.uint8).view(dtype).reshape(shape)
     memory = _take(size)
     array: NDArray[Any] = memory[:size].view(dtype).reshape(shape)
     weakref.finalize(array, _give_back, memory).atexit = False
@@ -36,8 +38,8 @@ def _take(size: int) -> NDArray[np.uint8]:
     try:
         memory = _spare.pop()  # in one piece: no other thread gets the same
     except IndexError:
-        return np.empty(size, np.uint8)
-    return memory if memory.size >= size else np.empty(size, np.uint8)
+        return aligned(size, np.uint8)
+    return memory if memory.size >= size else aligned(size, np.uint8)
 
 
 def _give_back(memory: NDArray[np.uint8]) -> None:

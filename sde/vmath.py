@@ -95,7 +95,7 @@ def _half_minus_one(x: float, factor: float) -> tuple[float, float]:
     """Return p and q with 2^g - 1 = 2 p / q, for 0 <= g = x factor <= 1022; both are positive."""
     s, f, d = _power(x, factor)
     # For k = 0 the first factor vanishes, so that small g lose nothing.
-    return fma(s - 0.5, d, (s + 0.5) * f), d - f
+    return fma(s - 0.5, d + f, f), d - f
 
 
 @straight_line
