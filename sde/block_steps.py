@@ -154,18 +154,33 @@ def empty_blocks(pieces: Pieces) -> Any:
     return room.reshape(pieces.panel, pieces.dim * WIDTH)
 
 
-@expanded
-def load_blocks(theta: Any, first: int, count: int, blocks: Any) -> None:
-    """Copy the `count` particles from `first` on to as many blocks as they fill."""
+@compiled()
+def load_blocks(theta: Any, first: int, count: int, blocks: Any, arranged: bool) -> None:
+    """Copy the `count` particles from `first` on to as many blocks as they fill.
+
+    If `arranged`, the memory of each full block of particles holds a row a coordinate already.
+    """
     for b in range((count + WIDTH - 1) // WIDTH):
-        load(theta, first + b * WIDTH, min(WIDTH, count - b * WIDTH), blocks[b])
+        start, lanes = first + b * WIDTH, min(WIDTH, count - b * WIDTH)
+        if arranged and lanes == WIDTH:
+            rows = theta[start : start + WIDTH].reshape(-1)
+            for i in range(rows.size):
+                blocks[b, i] = rows[i]
+        else:
+            load(theta, start, lanes, blocks[b])
 
 
-@expanded
-def store_blocks(blocks: Any, first: int, count: int, theta: Any) -> None:
-    """Copy what `load_blocks` copied back."""
+@compiled()
+def store_blocks(blocks: Any, first: int, count: int, theta: Any, arranged: bool) -> None:
+    """Copy what `load_blocks` copied back; leave full blocks arranged if asked to."""
     for b in range((count + WIDTH - 1) // WIDTH):
-        store(blocks[b], first + b * WIDTH, min(WIDTH, count - b * WIDTH), theta)
+        start, lanes = first + b * WIDTH, min(WIDTH, count - b * WIDTH)
+        if arranged and lanes == WIDTH:
+            rows = theta[start : start + WIDTH].reshape(-1)
+            for i in range(rows.size):
+                rows[i] = blocks[b, i]
+        else:
+            store(blocks[b], start, lanes, theta)
 
 
 @expanded

@@ -198,6 +198,7 @@ def sample_initial(
     >>> sample_initial(Point(2.0), 2, 1, seed=0, replicate=0).tolist()
     [[2.0], [2.0]]
     """
+    rows = range(n) if rows is None else rows
     if not isinstance(initial, InitialLaw):
         if isinstance(initial, type) or callable(initial):
             raise TypeError(
@@ -205,8 +206,7 @@ def sample_initial(
                 "an instance such as Gaussian(1.0), or derive a class from InitialLaw"
             )
         states = validation.real_array("initial", initial, (n, dim))
-        return _stored(states if rows is None else states[rows.start : rows.stop].copy(), dtype)
-    rows = range(n) if rows is None else rows
+        return _stored(states if len(rows) == n else states[rows.start : rows.stop].copy(), dtype)
     out = np.empty((len(rows), dim), dtype=dtype)
     for at in range(0, len(rows), ROWS):
         part = rows[at : at + ROWS]

@@ -29,7 +29,6 @@ from sde.block_steps import (
     observe,
     prepare,
     scratch_size,
-    store,
     store_blocks,
     update,
 )
@@ -41,6 +40,7 @@ from sde.sampling import Draws, draw_block
 __all__ = [
     "Pieces",
     "Task",
+    "Turn",
     "advance",
     "advance_replicates",
     "average",
@@ -49,6 +49,18 @@ __all__ = [
     "observables",
     "sweep_chunk",
 ]
+
+
+class Turn(NamedTuple):
+    """The number of a step, and whether full blocks of particles are arranged before and after it.
+
+    In the course of a run the memory of a full block holds a row a coordinate, so that it need not
+    be transposed twice a step.
+    """
+
+    step: int
+    arranged: bool
+    arranging: bool
 
 
 class Task(NamedTuple):
@@ -82,7 +94,7 @@ def observe_chunk(
     sums[:] = 0.0
     for b in range(bounds[0], bounds[1], pieces.panel):
         first, count = _panel(b, min(b + pieces.panel, bounds[1]), n)
-        load_blocks(theta, first, count, blocks)
+        load_blocks(theta, first, count, blocks, False)
         observe(pieces, blocks, count, sums, scratch, kept_at(slopes, b))
 
 
@@ -94,23 +106,22 @@ def _move(
     blocks: Any,
     forces: Any,
     buffers: Any,
-    theta: Any,
+    largest: float,
     particles: tuple[int, int],
 ) -> bool:
-    """Give the blocks of a panel their noise, move and store them; return whether all is finite.
+    """Give the blocks of a panel their noise, and move them; return whether all is finite.
 
-    They are the particles from the first of `particles` on, as many as the second.
+    They are the particles from the first of `particles` on, as many as the second. None may be
+    larger than `largest`.
     """
     noise, scratch = buffers
-    dim, finite = theta.shape[1], True
+    dim, finite = noise.size // WIDTH, True
     for b in range((particles[1] + WIDTH - 1) // WIDTH):
         first, count = particles[0] + b * WIDTH, min(WIDTH, particles[1] - b * WIDTH)
         noise[:] = 0.0
         for s in range(task.substeps):
             draw_block(draws, task.first + first, step * task.substeps + s, dim, noise, scratch)
-        largest = np.finfo(theta.dtype).max
         finite &= update(blocks[b], task.dt, forces[b], noise, count, largest)
-        store(blocks[b], first, count, theta)
     return finite
 
 
@@ -119,7 +130,7 @@ def sweep_chunk(
     pieces: Pieces,
     draws: Draws,
     task: Task,
-    step: int,
+    turn: Turn,
     weights: Any,
     sums: Any,
     theta: Any,
@@ -134,14 +145,15 @@ def sweep_chunk(
     blocks, forces = empty_blocks(pieces), empty_blocks(pieces)
     noise = aligned(dim * WIDTH, np.float64)
     scratch = aligned(scratch_size(pieces), np.float64)
-    finite = True
+    buffers, largest, finite = (noise, scratch), np.finfo(theta.dtype).max, True
     sums[:] = 0.0
     for b in range(bounds[0], bounds[1], pieces.panel):
         first, count = _panel(b, min(b + pieces.panel, bounds[1]), n)
         kept, particles = kept_at(slopes, b), (first, count)
-        load_blocks(theta, first, count, blocks)
+        load_blocks(theta, first, count, blocks, turn.arranged)
         find_drift(pieces, blocks, count, weights, forces, scratch, kept)
-        finite &= _move(draws, task, step, blocks, forces, (noise, scratch), theta, particles)
+        finite &= _move(draws, task, turn.step, blocks, forces, buffers, largest, particles)
+        store_blocks(blocks, first, count, theta, turn.arranging)
         if task.interacting:
             observe(pieces, blocks, count, sums, scratch, kept)
     return finite
@@ -178,9 +190,9 @@ def _find_chunk_drifts(
     scratch = aligned(scratch_size(pieces), np.float64)
     for b in range(bounds[0], bounds[1], pieces.panel):
         first, count = _panel(b, min(b + pieces.panel, bounds[1]), len(theta))
-        load_blocks(theta, first, count, blocks)
+        load_blocks(theta, first, count, blocks, False)
         find_drift(pieces, blocks, count, weights, forces, scratch, 0)
-        store_blocks(forces, first, count, out)
+        store_blocks(forces, first, count, out, False)
 
 
 def _make_drifts() -> Any:
@@ -230,7 +242,7 @@ def _make_advance(*, together: bool) -> Any:
         Row k of `mean_field` is the mean field at step `task.origin` + k: read, and, if the
         particles interact, written one row ahead. `slopes` holds what `observables` kept for the
         first step, and then for the others, or is empty. Return the step that gave a number that is
-        not finite, or -1.
+        not finite, after which particles lie in any order, or -1.
         """
         _ = digest
         n = theta.shape[0]
@@ -238,13 +250,15 @@ def _make_advance(*, together: bool) -> Any:
         sums = np.empty((chunks, pieces.n_observables))
         finite = np.empty(chunks, dtype=np.bool_)
         weights = np.empty(pieces.n_weights, pieces.inputs.dtype)
+        alike = theta.itemsize == pieces.inputs.itemsize
         for step in range(steps[0], steps[1]):
+            turn = Turn(step, alike and step > steps[0], alike and step + 1 < steps[1])
             if task.moving:
                 prepare(pieces, mean_field[step - task.origin], weights)
             for chunk in numba.prange(chunks):  # a plain range in the calling thread
                 bounds = chunk_bounds(chunk, chunks, blocks)
                 finite[chunk] = sweep_chunk(
-                    pieces, draws, task, step, weights, sums[chunk], theta, slopes, bounds
+                    pieces, draws, task, turn, weights, sums[chunk], theta, slopes, bounds
                 )
             following = min(step + 1 - task.origin, len(mean_field) - 1)
             if not _fold(sums, finite, task.interacting, n, mean_field[following]):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sde.blas import blas_alone
 from sde.block_steps import Pieces, prepare
 from sde.chunks import chunk_bounds, chunk_count
-from sde.kernels import Task, average, sweep_chunk
+from sde.kernels import Task, Turn, average, sweep_chunk
 from sde.lanes import WIDTH
 from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.sampling import Draws
@@ -71,14 +71,14 @@ def _make_sweep() -> Any:
         blocks, q = (n + WIDTH - 1) // WIDTH, pieces.n_observables
         count = chunk_count(n, pieces.panel)
         origin = chunks[0] * blocks // count
-        weights = np.empty(pieces.n_weights, pieces.inputs.dtype)
+        turn, weights = Turn(step, False, False), np.empty(pieces.n_weights, pieces.inputs.dtype)
         if task.moving:
             prepare(pieces, mean_field, weights)
         for chunk in numba.prange(chunks[0], chunks[1]):
             first, last = chunk_bounds(chunk, count, blocks)
             bounds = (first - origin, last - origin)
             finite = sweep_chunk(
-                pieces, draws, task, step, weights, sums[chunk, :q], theta, slopes, bounds
+                pieces, draws, task, turn, weights, sums[chunk, :q], theta, slopes, bounds
             )
             sums[chunk, q] = 1.0 if finite else 0.0
 

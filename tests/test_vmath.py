@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numba import njit
+from numba import njit, types
 from vmath_loops import LOOPS, NAMES, values
 
 from sde import vmath
@@ -76,7 +76,7 @@ def test_sine_and_cosine_exceed_one_by_a_rounding_at_most(name: str) -> None:
 def test_loops_are_vectorised_and_call_no_library(name: str) -> None:
     values(name, np.full(4, 0.3))
     loop = LOOPS[name]
-    (assembly,) = loop.inspect_asm().values()
+    assembly = loop.inspect_asm((types.float64[::1], types.float64[::1]))
     packed = re.findall(r"^\s+(v?\w+pd|fml[as]\s+v\d+\.2d)\b.*", assembly, re.MULTILINE)
     # Enough of them that the polynomial, not just a copy, must be packed.
     assert len(packed) >= 8
