@@ -56,8 +56,7 @@ _PI_1 = both(3.141592653589793)
 _PI_2 = both(1.2246467991473532e-16, -8.742277657347586e-08)
 _PI_3 = both(-2.9947698097183397e-33, -3.4302490200117637e-15)
 _INV_PI: Final = both(0.3183098861837907)
-_TWO_LOG2_E, _TWO_LOG2_E_SINGLE = both(2.0 * 1.4426950408889634)
-_HALF: Final = both(0.5)[1]
+_TWO_LOG2_E = both(2.0 * 1.4426950408889634)
 
 # exp(x) is the largest finite number, and the smallest normal one.
 _EXP_MAX, _EXP_MIN = both(709.782712893384, 88.72283), both(-708.3964185322641, -87.33654)
@@ -66,9 +65,10 @@ _SMALLEST_NORMAL: Final = 2.0**-1022
 TRIG_LIMIT: Final = 2.0**48
 TRIG_LIMIT_SINGLE: Final = 2.0**20
 _TRIG_LIMITS: Final = both(TRIG_LIMIT, TRIG_LIMIT_SINGLE)
-# From here on the logistic function rounds to 1, and in single precision tanh and erf do.
+# From here on the logistic function rounds to 1, and tanh does, and erf in single precision.
 _SIGMOID_ONE: Final = both(40.0, 20.0)
-_TANH_ONE, _ERF_ONE = both((), (9.7, 3.95))[1]
+_TANH_ONE = both(20.0, 9.7)
+_ERF_ONE: Final = both(6.0, 3.95)[1]
 
 
 @straight_line
@@ -81,21 +81,15 @@ def _with_sign(magnitude: float, x: float) -> float:
 def _power(x: float, factor: float) -> tuple[float, float, float]:
     """Return s = 2^k / 2, f and D = f coth(f ln 2 / 2), with k + f = g = x factor.
 
-    Then 2^g = (D + f) / (D - f) 2^k, for any g whose 2^g is a normal number. The product is fused,
-    which saves a rounding.
+    Then 2^g = (D + f) / (D - f) 2^k, for any g whose 2^g is a normal number: of three numbers that
+    have one quotient, 2^g is s h, 2^g - 1 is (s - 1/2) h + f, and 2^g + 1 is (s - 1/2) h + D, where
+    h = D + f. For k = 0 the factor s - 1/2 vanishes, so that small g lose nothing. The product x
+    factor is fused, which saves a rounding.
     """
     shifted = fma(x, factor, like(x, _ROUND_HALF))
     f = fma(x, factor, -(shifted - like(x, _ROUND_HALF)))
     s = bits_like(x, to_bits(shifted) << integer_like(x, _TO_EXPONENT))
     return s, f, polynomial(f * f, COTH)
-
-
-@straight_line
-def _half_minus_one(x: float, factor: float) -> tuple[float, float]:
-    """Return p and q with 2^g - 1 = 2 p / q, for 0 <= g = x factor <= 1022; both are positive."""
-    s, f, d = _power(x, factor)
-    # For k = 0 the first factor vanishes, so that small g lose nothing.
-    return fma(s - 0.5, d + f, f), d - f
 
 
 @straight_line
@@ -236,35 +230,22 @@ def sinpi_half(x: float) -> float:
 
 
 @straight_line
-def _tanh_double(x: float) -> float:
-    y = abs(x)
-    y = 20.0 if y > 20.0 else y  # a NaN stays one
-    top, bottom = _half_minus_one(y, _TWO_LOG2_E)
-    # Adding to the top, rather than rounding both on their own, keeps the quotient below 1.
-    return _with_sign(top / (top + bottom), x)
-
-
-@straight_line
-def _tanh_single(x: float) -> float:
-    # The integer k may be negative as well, which saves taking the sign off and on.
-    y = _TANH_ONE if x > _TANH_ONE else x
-    s, f, d = _power(-_TANH_ONE if y < -_TANH_ONE else y, _TWO_LOG2_E_SINGLE)
-    return fma(s - _HALF, d, (s + _HALF) * f) / fma(s + _HALF, d, (s - _HALF) * f)
-
-
-@straight_line
 def tanh(x: float) -> float:
     """Return the hyperbolic tangent of x.
 
     Domain: every number.  Accurate next to 0 too.  Odd, within [-1, 1], 1 from 20 on.
-    Method: (e^(2x) - 1) / (e^(2x) + 1) as in `_half_minus_one`, with a single division.
+    Method: (e^(2x) - 1) / (e^(2x) + 1), numerator and denominator as in `_power`.
 
     Examples
     --------
     >>> tanh(0.0), tanh(-30.0)
     (0.0, -1.0)
     """
-    return by_precision(_tanh_double, _tanh_single, (x,))
+    y, one = abs(x), like(x, _TANH_ONE)
+    s, f, d = _power(one if y > one else y, like(x, _TWO_LOG2_E))  # a NaN stays one
+    below, h = s - like(x, 0.5), d + f
+    # sums that differ in the last term: rounding can't take the quotient above 1
+    return _with_sign(fma(below, h, f) / fma(below, h, d), x)
 
 
 @straight_line
@@ -292,12 +273,18 @@ def sigmoid(x: float) -> float:
 
 
 @straight_line
+def _one_minus_inverse(s: float, f: float, d: float) -> float:
+    """Return 1 - 2^-g for what `_power` returns."""
+    h = d + f
+    return fma(s - like(s, 0.5), h, f) / (s * h)
+
+
+@straight_line
 def _erf_double(x: float) -> float:
     y = abs(x)
     y = 6.0 if y > 6.0 else y
-    top, bottom = _half_minus_one(y, polynomial(y, ERF_TOP) / polynomial(y, ERF_BOTTOM))
-    top = top + top
-    return _with_sign(top / (top + bottom), x)
+    s, f, d = _power(y, polynomial(y, ERF_TOP) / polynomial(y, ERF_BOTTOM))
+    return _with_sign(_one_minus_inverse(s, f, d), x)
 
 
 @straight_line
@@ -305,7 +292,7 @@ def _erf_single(x: float) -> float:
     y = abs(x)
     y = _ERF_ONE if y > _ERF_ONE else y
     s, f, d = _power(y, polynomial(y, ERF_SINGLE))
-    return _with_sign(fma(s - _HALF, d, (s + _HALF) * f) / (s * (d + f)), x)
+    return _with_sign(_one_minus_inverse(s, f, d), x)
 
 
 @straight_line
@@ -314,7 +301,7 @@ def erf(x: float) -> float:
 
     Domain: every number.  Accurate next to 0 too.  Odd, within [-1, 1], 1 from 6 on.
     Method: erf(y) = 1 - 2^-g for y = |x|, g / y a quotient of polynomials fitted to the
-    error of erf, and 2^g - 1 by `_half_minus_one`.
+    error of erf, and 2^g by `_power`.
 
     Examples
     --------
