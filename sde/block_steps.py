@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 
 from sde import spare_memory
 from sde.lanes import WIDTH, load, store, sum_lanes
-from sde.native import aligned, call_block, compiled, expanded
+from sde.native import aligned, array_at, call_block, compiled, expanded
 from sde.sampling import SCRATCH
 
 __all__ = [
     "Pieces",
     "can_keep_slopes",
     "empty_blocks",
+    "empty_scratch",
     "find_drift",
     "kept_at",
     "load",
@@ -21,7 +22,6 @@ __all__ = [
     "observe",
     "prepare",
     "room_for_slopes",
-    "scratch_size",
     "store",
     "store_blocks",
     "update",
@@ -154,7 +154,7 @@ def empty_blocks(pieces: Pieces) -> Any:
     return room.reshape(pieces.panel, pieces.dim * WIDTH)
 
 
-@compiled()
+@expanded
 def load_blocks(theta: Any, first: int, count: int, blocks: Any, arranged: bool) -> None:
     """Copy the `count` particles from `first` on to as many blocks as they fill.
 
@@ -163,30 +163,45 @@ def load_blocks(theta: Any, first: int, count: int, blocks: Any, arranged: bool)
     for b in range((count + WIDTH - 1) // WIDTH):
         start, lanes = first + b * WIDTH, min(WIDTH, count - b * WIDTH)
         if arranged and lanes == WIDTH:
-            rows = theta[start : start + WIDTH].reshape(-1)
-            for i in range(rows.size):
-                blocks[b, i] = rows[i]
+            _copy(_block_at(theta, start // WIDTH, blocks), _block_at(blocks, b, blocks), blocks)
         else:
             load(theta, start, lanes, blocks[b])
 
 
-@compiled()
+@expanded
 def store_blocks(blocks: Any, first: int, count: int, theta: Any, arranged: bool) -> None:
     """Copy what `load_blocks` copied back; leave full blocks arranged if asked to."""
     for b in range((count + WIDTH - 1) // WIDTH):
         start, lanes = first + b * WIDTH, min(WIDTH, count - b * WIDTH)
         if arranged and lanes == WIDTH:
-            rows = theta[start : start + WIDTH].reshape(-1)
-            for i in range(rows.size):
-                rows[i] = blocks[b, i]
+            _copy(_block_at(blocks, b, blocks), _block_at(theta, start // WIDTH, blocks), blocks)
         else:
             store(blocks[b], start, lanes, theta)
 
 
 @expanded
-def scratch_size(pieces: Pieces) -> int:
-    """Return the numbers of scratch space that a panel needs."""
-    return max(SCRATCH, pieces.n_scratch * WIDTH)
+def _block_at(array: Any, number: int, blocks: Any) -> int:
+    """Return the address of a block in an array that consists of blocks."""
+    start: int = array.ctypes.data
+    return start + number * blocks.shape[1] * blocks.itemsize
+
+
+@compiled()
+def _copy(source: int, target: int, blocks: Any) -> None:
+    """Copy a block from one address to another."""
+    size = blocks.shape[1]
+    numbers, others = (
+        array_at(source, (size,), blocks.dtype),
+        array_at(target, (size,), blocks.dtype),
+    )
+    for i in range(size):
+        others[i] = numbers[i]
+
+
+@expanded
+def empty_scratch(pieces: Pieces) -> Any:
+    """Return the scratch space that a panel needs."""
+    return aligned(max(SCRATCH, pieces.n_scratch * WIDTH), pieces.data.dtype)
 
 
 @expanded

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numba
-import numpy as np
 
 from sde.lanes import WIDTH, store
 from sde.native import PARALLEL, SOURCE_DIGEST, aligned, compiled
@@ -45,7 +44,8 @@ def _fill_blocks(
 ) -> None:
     steps, n, dim = out.shape
     drawn = 1 if common else dim
-    scratch, block = aligned(SCRATCH, np.float64), aligned(drawn * WIDTH, np.float64)
+    number = draws.parameters.dtype
+    scratch, block = aligned(SCRATCH, number), aligned(drawn * WIDTH, number)
     for b in range(blocks[0], blocks[1]):
         first = b * WIDTH
         last = min(first + WIDTH, n)

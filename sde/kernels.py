@@ -23,12 +23,12 @@ from sde.blas import blas_alone
 from sde.block_steps import (
     Pieces,
     empty_blocks,
+    empty_scratch,
     find_drift,
     kept_at,
     load_blocks,
     observe,
     prepare,
-    scratch_size,
     store_blocks,
     update,
 )
@@ -90,7 +90,7 @@ def observe_chunk(
 ) -> None:
     """Write the sums of the observables over the blocks of one chunk, and keep the slopes."""
     n = theta.shape[0]
-    blocks, scratch = empty_blocks(pieces), aligned(scratch_size(pieces), np.float64)
+    blocks, scratch = empty_blocks(pieces), empty_scratch(pieces)
     sums[:] = 0.0
     for b in range(bounds[0], bounds[1], pieces.panel):
         first, count = _panel(b, min(b + pieces.panel, bounds[1]), n)
@@ -143,8 +143,7 @@ def sweep_chunk(
         return True
     n, dim = theta.shape
     blocks, forces = empty_blocks(pieces), empty_blocks(pieces)
-    noise = aligned(dim * WIDTH, np.float64)
-    scratch = aligned(scratch_size(pieces), np.float64)
+    noise, scratch = aligned(dim * WIDTH, pieces.data.dtype), empty_scratch(pieces)
     buffers, largest, finite = (noise, scratch), np.finfo(theta.dtype).max, True
     sums[:] = 0.0
     for b in range(bounds[0], bounds[1], pieces.panel):
@@ -187,7 +186,7 @@ def _find_chunk_drifts(
 ) -> None:
     """Write the drift of the particles of one chunk."""
     blocks, forces = empty_blocks(pieces), empty_blocks(pieces)
-    scratch = aligned(scratch_size(pieces), np.float64)
+    scratch = empty_scratch(pieces)
     for b in range(bounds[0], bounds[1], pieces.panel):
         first, count = _panel(b, min(b + pieces.panel, bounds[1]), len(theta))
         load_blocks(theta, first, count, blocks, False)

@@ -10,15 +10,7 @@ import numba
 import numpy as np
 
 from sde.blas import blas_alone
-from sde.block_steps import (
-    Pieces,
-    find_drift,
-    load,
-    prepare,
-    scratch_size,
-    store,
-    update,
-)
+from sde.block_steps import Pieces, empty_scratch, find_drift, load, prepare, store, update
 from sde.kernels import observe_alone
 from sde.lanes import WIDTH
 from sde.native import PARALLEL, SOURCE_DIGEST, aligned, compiled
@@ -114,9 +106,10 @@ def _run_replicate(
     pending = np.zeros((schemes, blocks, size))
     weights = np.empty((schemes, pieces.n_weights))
     mean_field = np.empty(pieces.n_observables)
-    noise, scratch = aligned(size, np.float64), aligned(scratch_size(pieces), np.float64)
+    number = pieces.data.dtype
+    noise, scratch = aligned(size, number), empty_scratch(pieces)
     nothing = np.empty((0, 0))
-    buffers = (aligned(size, np.float64), aligned(size, np.float64))
+    buffers = (aligned(size, number), aligned(size, number))
     given = flow.shape[0] > 0
     observe_alone(pieces, initial, mean_field, nothing)
     for s in range(schemes):

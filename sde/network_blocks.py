@@ -100,6 +100,7 @@ def _form(feature: Feature, dim: int, single: bool) -> _Form:
     # a user's feature is written for float64
     taken: Any = number if feature.builtin else np.float64
     fused = fused_products(feature, dim)
+
     @inlined
     def product(lane: int, x: Any, theta: Any, _row: Any) -> Any:
         total = x[0] * theta[0, lane]

@@ -27,7 +27,7 @@ def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     """
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if not 0 < size <= MOST:
-        return aligned(size, np.uint8).view(dtype).reshape(shape)
+        return _new(size).view(dtype).reshape(shape)
     memory = _take(size)
     array: NDArray[Any] = memory[:size].view(dtype).reshape(shape)
     weakref.finalize(array, _give_back, memory).atexit = False
@@ -38,8 +38,13 @@ def _take(size: int) -> NDArray[np.uint8]:
     try:
         memory = _spare.pop()  # in one piece: no other thread gets the same
     except IndexError:
-        return aligned(size, np.uint8)
-    return memory if memory.size >= size else aligned(size, np.uint8)
+        return _new(size)
+    return memory if memory.size >= size else _new(size)
+
+
+def _new(size: int) -> NDArray[np.uint8]:
+    memory: NDArray[np.uint8] = aligned(size, np.uint8)
+    return memory
 
 
 def _give_back(memory: NDArray[np.uint8]) -> None:
