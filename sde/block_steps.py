@@ -182,20 +182,17 @@ def store_blocks(blocks: Any, first: int, count: int, theta: Any, arranged: bool
 @expanded
 def _block_at(array: Any, number: int, blocks: Any) -> int:
     """Return the address of a block in an array that consists of blocks."""
-    start: int = array.ctypes.data
-    return start + number * blocks.shape[1] * blocks.itemsize
+    address: int = array.ctypes.data + number * blocks.shape[1] * blocks.itemsize
+    return address
 
 
 @compiled()
 def _copy(source: int, target: int, blocks: Any) -> None:
     """Copy a block from one address to another."""
-    size = blocks.shape[1]
-    numbers, others = (
-        array_at(source, (size,), blocks.dtype),
-        array_at(target, (size,), blocks.dtype),
-    )
+    size, number = blocks.shape[1], blocks.dtype
+    from_row, to_row = array_at(source, (size,), number), array_at(target, (size,), number)
     for i in range(size):
-        others[i] = numbers[i]
+        to_row[i] = from_row[i]
 
 
 @expanded

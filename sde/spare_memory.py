@@ -27,7 +27,8 @@ def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     """
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if not 0 < size <= MOST:
-        return _new(size).view(dtype).reshape(shape)
+        fresh: NDArray[Any] = _new(size).view(dtype).reshape(shape)
+        return fresh
     memory = _take(size)
     array: NDArray[Any] = memory[:size].view(dtype).reshape(shape)
     weakref.finalize(array, _give_back, memory).atexit = False
