@@ -3,23 +3,31 @@
 import re
 import tracemalloc
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numba
 import numpy as np
 import oracles
 import pytest
+from numba.core.registry import cpu_target
 
 import sde
 from sde import block_steps, chunks, kernels, network_blocks
 from sde.features import FEATURES, find_feature
 from sde.initial import sample_initial
-from sde.native import prefetch
+from sde.lanes import for_lanes
+from sde.native import aligned, compiled, prefetch
 from sde.stable import KINDS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SIZES = (1, 127, 128, 129, 1000)
+
+
+@compiled(forceinline=True)
+def add_to_itself(lane, row):
+    row[lane] += row[lane]
 
 
 @contextmanager
@@ -101,8 +109,75 @@ def test_wide_particles_and_kept_slopes_agree_with_plain_numpy(feature, d, n, mo
     np.testing.assert_array_equal(run().saved, kept.saved)
 
 
+def orthants(d):
+    """Return a system that computes in double precision, whatever its state is stored in."""
+
+    def observable(theta, out):
+        for c in range(d):
+            out[c] = theta[c]
+
+    def drift(theta, mean_field, out):
+        for c in range(d):
+            out[c] = mean_field[d - 1 - c] - theta[c]
+
+    return sde.McKeanVlasov(d, d, observable, drift)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize(
+    "system",
+    [*(network("tanh", d, 5, outputs)[0] for d, outputs in ((1, 1), (3, 2), (4, 1), (32, 1))),
+     orthants(2)],
+    ids=["d1", "d3l2", "d4", "d32", "user"],
+)  # fmt: skip
+def test_steps_in_a_row_end_where_single_steps_do(system, n, dtype):
+    # blocks stay transposed between the steps of a row
+    noise, times = sde.StableNoise(1.5, "II", 0.3), 0.125 * np.arange(5)
+    options = {"n": n, "t1": times[-1], "dt": 0.125, "seed": 1, "dtype": dtype}
+    row = sde.simulate(system, noise, **options)
+    single = sde.simulate(system, noise, save_at=times, **options)
+    np.testing.assert_array_equal(row.theta, single.theta)
+    np.testing.assert_array_equal(row.mean_field, single.mean_field)
+
+
+def has_wide_vectors():
+    return "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[2].split(",")
+
+
+@pytest.mark.skipif(not has_wide_vectors(), reason="needs AVX-512")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_loops_over_lanes_use_the_widest_vectors(dtype):
+    # by itself LLVM takes vectors of 32 bytes on Intel's processors
+    row = np.ones(128, dtype)
+
+    @numba.njit
+    def double(row):
+        for_lanes(add_to_itself, (row,))
+
+    double(row)
+    assert set(row) == {2.0}
+    (assembly,) = double.inspect_asm().values()
+    assert re.search(r"vaddp[sd].*%zmm", assembly)
+    assert not re.search(r"vaddp[sd].*%ymm", assembly)
+
+
+def test_blocks_start_cache_lines():
+    @numba.njit
+    def places(array):
+        return [aligned(size, array.dtype).ctypes.data % 64 for size in range(1, 40)]
+
+    assert set(places(np.ones(1))) == {0}
+    assert aligned(3, np.float32).shape == (3,)
+    assert {aligned(size, np.float64).ctypes.data % 64 for size in range(1, 40)} == {0}
+    for noise in (sde.StableNoise(1.5, "I"), sde.DirectionalNoise(1.2, directions=[[1.0, 2.0]])):
+        # a cell of a table of quantiles is a line
+        assert noise.draws(1.0, 0, 0).parameters.ctypes.data % 64 == 0
+
+
 def test_kept_slopes_of_the_next_block_are_asked_for():
-    observe = network_blocks.make_observe(find_feature("tanh"), 4)
+    # one that is not cached: code from the cache can't be inspected
+    observe = network_blocks.make_observe(replace(find_feature("tanh"), builtin=False), 4)
     assert "call void @llvm.prefetch" in observe._native.inspect_llvm()
 
 

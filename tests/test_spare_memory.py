@@ -32,6 +32,11 @@ def test_memory_of_an_array_that_is_gone_is_used_again():
     assert second.dtype == np.float32
 
 
+@pytest.mark.parametrize("size", [100, 8000, spare_memory.MOST // 8 + 100])
+def test_memory_starts_a_cache_line(size):
+    assert address(spare_memory.empty((size,), np.float64)) % 64 == 0
+
+
 def test_arrays_in_use_share_no_memory():
     use_and_let_go(8000)
     arrays = [spare_memory.empty((1000,), np.float64) for _ in range(5)]
