@@ -249,7 +249,8 @@ def _make_advance(*, together: bool) -> Any:
         sums = np.empty((chunks, pieces.n_observables))
         finite = np.empty(chunks, dtype=np.bool_)
         weights = np.empty(pieces.n_weights, pieces.inputs.dtype)
-        alike = theta.itemsize == pieces.inputs.itemsize
+        # blocks can lie in the memory of particles
+        alike = theta.flags.c_contiguous and theta.itemsize == pieces.inputs.itemsize
         for step in range(steps[0], steps[1]):
             turn = Turn(step, alike and step > steps[0], alike and step + 1 < steps[1])
             if task.moving:
