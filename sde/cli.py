@@ -57,8 +57,8 @@ def main(
     sources show. Theorems are checked by another command, theory-checks.
     """
     # Threads that wait for each other by spinning crawl when another program has one of the cores.
-    # A benchmark shows what a program gets that sets nothing: threads that sleep at once take a tenth
-    # of a millisecond longer for each step. Read when the first kernel starts threads.
+    # A benchmark shows what a program gets that sets nothing: threads that sleep at once cost each
+    # step a tenth of a millisecond. Read when the first kernel starts threads.
     if context.invoked_subcommand != "bench":
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
