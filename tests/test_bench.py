@@ -69,6 +69,15 @@ def words(text):
 # ---- the command
 
 
+def test_threads_of_the_benchmark_wait_as_a_program_has_them(monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "")  # so that what is set here is undone
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert CliRunner().invoke(app, ["bench", "--list"]).exit_code == 0
+    assert "OMP_WAIT_POLICY" not in os.environ
+    assert CliRunner().invoke(app, ["datasets", "list"]).exit_code == 0
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
 def test_list_shows_every_case_and_its_targets():
     result = CliRunner().invoke(app, ["bench", "--list"])
     assert result.exit_code == 0, result.output
