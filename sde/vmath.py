@@ -56,7 +56,8 @@ _PI_1 = both(3.141592653589793)
 _PI_2 = both(1.2246467991473532e-16, -8.742277657347586e-08)
 _PI_3 = both(-2.9947698097183397e-33, -3.4302490200117637e-15)
 _INV_PI: Final = both(0.3183098861837907)
-_TWO_LOG2_E = both(2.0 * 1.4426950408889634)
+_TWO_LOG2_E, _TWO_LOG2_E_SINGLE = both(2.0 * 1.4426950408889634)
+_HALF: Final = both(0.5)[1]
 
 # exp(x) is the largest finite number, and the smallest normal one.
 _EXP_MAX, _EXP_MIN = both(709.782712893384, 88.72283), both(-708.3964185322641, -87.33654)
@@ -65,10 +66,9 @@ _SMALLEST_NORMAL: Final = 2.0**-1022
 TRIG_LIMIT: Final = 2.0**48
 TRIG_LIMIT_SINGLE: Final = 2.0**20
 _TRIG_LIMITS: Final = both(TRIG_LIMIT, TRIG_LIMIT_SINGLE)
-# From here on the logistic function rounds to 1, and tanh does, and erf in single precision.
+# From here on the logistic function rounds to 1, and in single precision tanh and erf do.
 _SIGMOID_ONE: Final = both(40.0, 20.0)
-_TANH_ONE = both(20.0, 9.7)
-_ERF_ONE: Final = both(6.0, 3.95)[1]
+_TANH_ONE, _ERF_ONE = both((), (9.7, 3.95))[1]
 
 
 @straight_line
@@ -230,6 +230,24 @@ def sinpi_half(x: float) -> float:
 
 
 @straight_line
+def _tanh_double(x: float) -> float:
+    y = abs(x)
+    s, f, d = _power(20.0 if y > 20.0 else y, _TWO_LOG2_E)  # a NaN stays one
+    below, h = s - 0.5, d + f
+    # sums that differ in the last term: rounding can't take the quotient above 1
+    return _with_sign(fma(below, h, f) / fma(below, h, d), x)
+
+
+@straight_line
+def _tanh_single(x: float) -> float:
+    # The integer k may be negative as well, which saves taking the sign off and on; the form of
+    # `_tanh_double` has errors above four roundings.
+    y = _TANH_ONE if x > _TANH_ONE else x
+    s, f, d = _power(-_TANH_ONE if y < -_TANH_ONE else y, _TWO_LOG2_E_SINGLE)
+    return fma(s - _HALF, d, (s + _HALF) * f) / fma(s + _HALF, d, (s - _HALF) * f)
+
+
+@straight_line
 def tanh(x: float) -> float:
     """Return the hyperbolic tangent of x.
 
@@ -241,11 +259,7 @@ def tanh(x: float) -> float:
     >>> tanh(0.0), tanh(-30.0)
     (0.0, -1.0)
     """
-    y, one = abs(x), like(x, _TANH_ONE)
-    s, f, d = _power(one if y > one else y, like(x, _TWO_LOG2_E))  # a NaN stays one
-    below, h = s - like(x, 0.5), d + f
-    # sums that differ in the last term: rounding can't take the quotient above 1
-    return _with_sign(fma(below, h, f) / fma(below, h, d), x)
+    return by_precision(_tanh_double, _tanh_single, (x,))
 
 
 @straight_line
