@@ -12,6 +12,7 @@ from sde.sampling import SCRATCH
 
 __all__ = [
     "Pieces",
+    "Turn",
     "can_keep_slopes",
     "empty_blocks",
     "empty_scratch",
@@ -56,6 +57,18 @@ class Pieces(NamedTuple):
     shape: NDArray[np.int64]
     data: NDArray[np.float64]
     inputs: NDArray[np.floating]
+
+
+class Turn(NamedTuple):
+    """The number of a step, and whether full blocks of particles are arranged before and after it.
+
+    In the course of a run the memory of a full block holds a row a coordinate, so that it need not
+    be transposed twice a step.
+    """
+
+    step: int
+    arranged: bool
+    arranging: bool
 
 
 @expanded

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from sde.blas import blas_alone
 from sde.block_steps import (
     Pieces,
+    Turn,
     empty_blocks,
     empty_scratch,
     find_drift,
@@ -40,7 +41,6 @@ from sde.sampling import Draws, draw_block
 __all__ = [
     "Pieces",
     "Task",
-    "Turn",
     "advance",
     "advance_replicates",
     "average",
@@ -49,18 +49,6 @@ __all__ = [
     "observables",
     "sweep_chunk",
 ]
-
-
-class Turn(NamedTuple):
-    """The number of a step, and whether full blocks of particles are arranged before and after it.
-
-    In the course of a run the memory of a full block holds a row a coordinate, so that it need not
-    be transposed twice a step.
-    """
-
-    step: int
-    arranged: bool
-    arranging: bool
 
 
 class Task(NamedTuple):

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sde.blas import blas_alone
-from sde.block_steps import Pieces, prepare
+from sde.block_steps import Pieces, Turn, prepare
 from sde.chunks import chunk_bounds, chunk_count
-from sde.kernels import Task, Turn, average, sweep_chunk
+from sde.kernels import Task, average, sweep_chunk
 from sde.lanes import WIDTH
 from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.sampling import Draws

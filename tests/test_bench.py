@@ -30,6 +30,7 @@ from sde.benchmarks import (  # noqa: E402  # loaded above
     costs,
     instructions,
     measure,
+    rates,
     report,
     roofline,
 )
@@ -475,3 +476,15 @@ def test_memory_is_counted_in_states(monkeypatch):
 
 def test_a_failed_study_is_not_met():
     assert not report.StudyResult("s", "t", (), "stopped").met
+
+
+def test_the_machine_does_as_many_multiply_adds_as_are_counted():
+    call, operations = rates.peak_call(1)
+    x, out = np.full((1, rates.LANES), 0.25), np.zeros((1, rates.LANES))
+    rates._multiply_adds(x, 1, out)
+    chains = 0.1 * np.arange(1, rates.CHAINS + 1)
+    for _ in range(rates.DEPTH):
+        chains = 0.25 * chains + 0.5
+    assert out == pytest.approx(chains.sum(), rel=1e-14)
+    assert operations == 2 * rates.CHAINS * rates.DEPTH * rates.PASSES * rates.LANES
+    call()

@@ -109,7 +109,7 @@ def test_wide_particles_and_kept_slopes_agree_with_plain_numpy(feature, d, n, mo
     np.testing.assert_array_equal(run().saved, kept.saved)
 
 
-def orthants(d):
+def mirrored_pull(d):
     """Return a system that computes in double precision, whatever its state is stored in."""
 
     def observable(theta, out):
@@ -128,7 +128,7 @@ def orthants(d):
 @pytest.mark.parametrize(
     "system",
     [*(network("tanh", d, 5, outputs)[0] for d, outputs in ((1, 1), (3, 2), (4, 1), (32, 1))),
-     orthants(2)],
+     mirrored_pull(2)],
     ids=["d1", "d3l2", "d4", "d32", "user"],
 )  # fmt: skip
 def test_steps_in_a_row_end_where_single_steps_do(system, n, dtype):
