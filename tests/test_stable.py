@@ -97,6 +97,13 @@ def test_type_ii_coordinates_are_independent():
     assert np.abs(pairs).max() * 200 < stats.norm.isf(0.5e-5)
 
 
+@pytest.mark.parametrize("dim", [1, 3, 4, 7, 8, 9, 16, 21])
+def test_type_i_writes_one_number_to_all_coordinates(dim):
+    one = StableNoise(1.5, "I").sample(201, 1, seed=4)
+    several = StableNoise(1.5, "I").sample(201, dim, seed=4)
+    np.testing.assert_array_equal(several, np.repeat(one, dim, axis=1))
+
+
 @pytest.mark.parametrize("alpha", [0.7, 1.5, 2.0])
 def test_type_iii_directions_are_uniform_and_free_of_the_norm(alpha):
     # 3 x 3 tests at level 1e-5: false-failure rate 1e-4
