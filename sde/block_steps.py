@@ -90,31 +90,23 @@ def observe(pieces: Pieces, blocks: Any, count: int, sums: Any, scratch: Any, ke
     )
 
 
-@compiled()
+@expanded
 def prepare(pieces: Pieces, mean_field: Any, weights: Any) -> None:
     """Write what the drift needs to know of a mean field, rounded to the precision of `weights`."""
-    if weights.itemsize == 8:
-        _prepare(pieces, mean_field, weights)
-    else:
-        exact = np.empty(weights.size)
-        _prepare(pieces, mean_field, exact)
-        for i in range(weights.size):  # a cast of arrays takes seconds to compile
-            weights[i] = exact[i]
-
-
-@compiled()
-def _prepare(pieces: Pieces, mean_field: Any, weights: Any) -> None:
+    exact = np.empty(weights.size)
     call_block(
         pieces.prepare,
         pieces.shape.ctypes.data,
         pieces.data.ctypes.data,
         mean_field.ctypes.data,
-        weights.ctypes.data,
+        exact.ctypes.data,
         0,
         0,
         0,
         0,
     )
+    for i in range(weights.size):  # a cast of arrays takes seconds to compile
+        weights[i] = exact[i]
 
 
 @expanded

@@ -13,8 +13,10 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from sde.native import Callee
 
 __all__ = [
     "bits_like", "both", "by_precision", "fma", "from_bits", "integer_like", "like",
@@ -26,9 +28,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 def straight_line(function: _F) -> _F:
     """Compile lazily; inline into every caller, without which no loop is vectorised."""
-    # No branch to a ZeroDivisionError; and stated, since numba else inherits the first caller's
-    # fastmath, whose reassociation undoes the rounding trick.
-    return cast(_F, njit(forceinline=True, error_model="numpy", fastmath=False)(function))
+    return cast(_F, Callee(function, forceinline=True))
 
 
 def both(double: Any, single: Any = None) -> tuple[Any, Any]:

@@ -13,7 +13,7 @@ Threads share chunks of blocks (`sde.chunks`), whose sums are added in order: th
 depend on the number of threads.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
@@ -26,146 +26,25 @@ from sde.block_steps import (
     empty_blocks,
     empty_scratch,
     find_drift,
-    kept_at,
     load_blocks,
-    observe,
     prepare,
     store_blocks,
-    update,
 )
 from sde.chunks import chunk_bounds, chunk_count
 from sde.lanes import WIDTH
 from sde.native import PARALLEL, SOURCE_DIGEST, aligned, compiled, expanded
-from sde.sampling import Draws, draw_block
+from sde.sampling import Draws
+from sde.sweeps import Sweep, Task, average, no_draws, observe_alone, panel, sweep_chunk, sweeper
 
 __all__ = [
     "Pieces",
     "Task",
     "advance",
     "advance_replicates",
-    "average",
     "drifts",
     "no_draws",
     "observables",
-    "sweep_chunk",
 ]
-
-
-class Task(NamedTuple):
-    """What a sweep does: a step of size `dt` with so many steps of noise, or nothing but observe.
-
-    Particles that interact are observed after they have moved. Row 0 of the mean field is that of
-    step `origin`. The noise is that of the particles from number `first` on, the first of a block.
-    """
-
-    dt: float
-    substeps: int
-    moving: bool
-    interacting: bool
-    origin: int = 0
-    first: int = 0
-
-
-@expanded
-def _panel(block: int, end: int, n: int) -> tuple[int, int]:
-    """Return the first particle of the blocks up to `end`, and how many of n there are."""
-    return block * WIDTH, min(end * WIDTH, n) - block * WIDTH
-
-
-@compiled()
-def observe_chunk(
-    pieces: Pieces, theta: Any, sums: Any, slopes: Any, bounds: tuple[int, int]
-) -> None:
-    """Write the sums of the observables over the blocks of one chunk, and keep the slopes."""
-    n = theta.shape[0]
-    blocks, scratch = empty_blocks(pieces), empty_scratch(pieces)
-    sums[:] = 0.0
-    for b in range(bounds[0], bounds[1], pieces.panel):
-        first, count = _panel(b, min(b + pieces.panel, bounds[1]), n)
-        load_blocks(theta, first, count, blocks, False)
-        observe(pieces, blocks, count, sums, scratch, kept_at(slopes, b))
-
-
-@compiled()
-def _move(
-    draws: Draws,
-    task: Task,
-    step: int,
-    blocks: Any,
-    forces: Any,
-    buffers: Any,
-    largest: float,
-    particles: tuple[int, int],
-) -> bool:
-    """Give the blocks of a panel their noise, and move them; return whether all is finite.
-
-    They are the particles from the first of `particles` on, as many as the second. None may be
-    larger than `largest`.
-    """
-    noise, scratch = buffers
-    dim, finite = noise.size // WIDTH, True
-    for b in range((particles[1] + WIDTH - 1) // WIDTH):
-        first, count = particles[0] + b * WIDTH, min(WIDTH, particles[1] - b * WIDTH)
-        noise[:] = 0.0
-        for s in range(task.substeps):
-            draw_block(draws, task.first + first, step * task.substeps + s, dim, noise, scratch)
-        finite &= update(blocks[b], task.dt, forces[b], noise, count, largest)
-    return finite
-
-
-@compiled()
-def sweep_chunk(
-    pieces: Pieces,
-    draws: Draws,
-    task: Task,
-    turn: Turn,
-    weights: Any,
-    sums: Any,
-    theta: Any,
-    slopes: Any,
-    bounds: tuple[int, int],
-) -> bool:
-    """Advance the blocks of one chunk by one step; return whether they stayed finite."""
-    if not task.moving:
-        observe_chunk(pieces, theta, sums, slopes, bounds)
-        return True
-    n, dim = theta.shape
-    blocks, forces = empty_blocks(pieces), empty_blocks(pieces)
-    noise, scratch = aligned(dim * WIDTH, pieces.data.dtype), empty_scratch(pieces)
-    buffers, largest, finite = (noise, scratch), np.finfo(theta.dtype).max, True
-    sums[:] = 0.0
-    for b in range(bounds[0], bounds[1], pieces.panel):
-        first, count = _panel(b, min(b + pieces.panel, bounds[1]), n)
-        kept, particles = kept_at(slopes, b), (first, count)
-        load_blocks(theta, first, count, blocks, turn.arranged)
-        find_drift(pieces, blocks, count, weights, forces, scratch, kept)
-        finite &= _move(draws, task, turn.step, blocks, forces, buffers, largest, particles)
-        store_blocks(blocks, first, count, theta, turn.arranging)
-        if task.interacting:
-            observe(pieces, blocks, count, sums, scratch, kept)
-    return finite
-
-
-@expanded
-def average(sums: Any, n: int, mean_field: Any) -> None:
-    """Add the sums of the chunks in order and divide by the number of particles."""
-    mean_field[:] = 0.0
-    for chunk in range(sums.shape[0]):
-        for i in range(mean_field.size):
-            mean_field[i] += sums[chunk, i]
-    for i in range(mean_field.size):
-        mean_field[i] /= n
-
-
-@compiled()
-def observe_alone(pieces: Pieces, theta: Any, mean_field: Any, slopes: Any) -> None:
-    """Write the empirical means of the observables, to the same bits, in the calling thread."""
-    n = theta.shape[0]
-    blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n, pieces.panel)
-    sums = np.empty((chunks, pieces.n_observables))
-    for chunk in range(chunks):
-        observe_chunk(pieces, theta, sums[chunk], slopes, chunk_bounds(chunk, chunks, blocks))
-    average(sums, n, mean_field)
 
 
 @compiled()
@@ -176,7 +55,7 @@ def _find_chunk_drifts(
     blocks, forces = empty_blocks(pieces), empty_blocks(pieces)
     scratch = empty_scratch(pieces)
     for b in range(bounds[0], bounds[1], pieces.panel):
-        first, count = _panel(b, min(b + pieces.panel, bounds[1]), len(theta))
+        first, count = panel(b, min(b + pieces.panel, bounds[1]), len(theta))
         load_blocks(theta, first, count, blocks, False)
         find_drift(pieces, blocks, count, weights, forces, scratch, 0)
         store_blocks(forces, first, count, out, False)
@@ -223,6 +102,7 @@ def _make_advance(*, together: bool) -> Any:
         theta: Any,
         mean_field: Any,
         slopes: Any,
+        function: int,
     ) -> int:
         """Advance all particles from step `steps[0]` to `steps[1]`, in place.
 
@@ -245,9 +125,8 @@ def _make_advance(*, together: bool) -> Any:
                 prepare(pieces, mean_field[step - task.origin], weights)
             for chunk in numba.prange(chunks):  # a plain range in the calling thread
                 bounds = chunk_bounds(chunk, chunks, blocks)
-                finite[chunk] = sweep_chunk(
-                    pieces, draws, task, turn, weights, sums[chunk], theta, slopes, bounds
-                )
+                sweep = Sweep(function, pieces, draws, task, weights, theta, slopes)
+                finite[chunk] = sweep_chunk(sweep, turn, sums[chunk], bounds)
             following = min(step + 1 - task.origin, len(mean_field) - 1)
             if not _fold(sums, finite, task.interacting, n, mean_field[following]):
                 return step
@@ -273,6 +152,7 @@ def _make_advance_replicates() -> Any:
         keeping: bool,
         theta: Any,
         failed: Any,
+        function: int,
     ) -> None:
         """Advance interacting systems, one a replicate, each in one thread."""
         _ = digest
@@ -283,8 +163,14 @@ def _make_advance_replicates() -> Any:
             rows = blocks if keeping else 0
             size = pieces.n_slopes * WIDTH
             slopes = aligned(rows * size, pieces.inputs.dtype).reshape(rows, size)
-            observe_alone(pieces, theta[r], mean_field[0], slopes)
-            failed[r] = _alone(pieces, own, task, (0, steps), theta[r], mean_field, slopes)
+            still = Task(0.0, 1, False, True, 0, 0)
+            weights = np.empty(0, pieces.inputs.dtype)
+            observe_alone(
+                Sweep(function, pieces, own, still, weights, theta[r], slopes), mean_field[0]
+            )
+            failed[r] = _alone(
+                pieces, own, task, (0, steps), theta[r], mean_field, slopes, function
+            )
 
     return advance_replicates
 
@@ -305,7 +191,8 @@ def advance(
     two drivers are compiled when they are first needed.
     """
     driver = _alone if len(theta) <= WIDTH else _together
-    return int(driver(pieces, draws, task, steps, theta, mean_field, slopes))
+    function = sweeper(pieces, draws, theta, slopes)
+    return int(driver(pieces, draws, task, steps, theta, mean_field, slopes, function))
 
 
 def observables(
@@ -320,11 +207,6 @@ def observables(
     """
     task = Task(0.0, 1, moving=False, interacting=True)
     advance(pieces, no_draws(), task, (-1, 0), theta, mean_field[None], slopes)
-
-
-def no_draws() -> Draws:
-    """Return what a driver needs that does not draw."""
-    return Draws(0, np.zeros(1), np.uint64(0))
 
 
 _drifts = _make_drifts()
@@ -343,4 +225,20 @@ def drifts(
         numba.set_num_threads(threads)
 
 
-advance_replicates = blas_alone(_make_advance_replicates())
+_advance_replicates = _make_advance_replicates()
+
+
+@blas_alone
+def advance_replicates(
+    pieces: Pieces,
+    draws: Draws,
+    keys: NDArray[np.uint64],
+    task: Task,
+    steps: int,
+    keeping: bool,
+    theta: NDArray[np.float64],
+    failed: NDArray[np.int64],
+) -> None:
+    """Advance interacting systems, a row of `theta` each, as `_make_advance_replicates` says."""
+    function = sweeper(pieces, draws, theta[0], np.empty((0, 0), pieces.inputs.dtype))
+    _advance_replicates(pieces, draws, keys, task, steps, keeping, theta, failed, function)

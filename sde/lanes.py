@@ -143,10 +143,8 @@ def load(theta: Any, first: int, count: int, block: Any) -> None:
     for c in range(0, fours, 4):  # four at a time, for the compiler to transpose them
         for lane in range(count):
             row = theta[first + lane]
-            block[c * WIDTH + lane] = row[c]
-            block[(c + 1) * WIDTH + lane] = row[c + 1]
-            block[(c + 2) * WIDTH + lane] = row[c + 2]
-            block[(c + 3) * WIDTH + lane] = row[c + 3]
+            for k in range(c, c + 4):
+                block[k * WIDTH + lane] = row[k]
     for c in range(fours, dim):  # in views: an index that might wrap takes no vectors
         row, column = block[c * WIDTH : (c + 1) * WIDTH], theta[first : first + count, c]
         for lane in range(count):
@@ -168,10 +166,8 @@ def store(block: Any, first: int, count: int, theta: Any) -> None:
     for c in range(0, fours, 4):
         for lane in range(count):
             row = theta[first + lane]
-            row[c] = block[c * WIDTH + lane]
-            row[c + 1] = block[(c + 1) * WIDTH + lane]
-            row[c + 2] = block[(c + 2) * WIDTH + lane]
-            row[c + 3] = block[(c + 3) * WIDTH + lane]
+            for k in range(c, c + 4):
+                row[k] = block[k * WIDTH + lane]
     for c in range(fours, dim):
         row, column = block[c * WIDTH : (c + 1) * WIDTH], theta[first : first + count, c]
         for lane in range(count):

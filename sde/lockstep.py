@@ -8,13 +8,14 @@ from typing import Any
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from sde.blas import blas_alone
 from sde.block_steps import Pieces, empty_scratch, find_drift, load, prepare, store, update
-from sde.kernels import observe_alone
 from sde.lanes import WIDTH
 from sde.native import PARALLEL, SOURCE_DIGEST, aligned, compiled
 from sde.sampling import Draws, draw_block
+from sde.sweeps import Sweep, Task, observe_alone, sweeper
 
 __all__ = ["FIRST", "FROZEN", "LARGEST_MEAN", "LARGEST_SUP", "run_schemes"]
 
@@ -94,6 +95,7 @@ def _run_replicate(
     flow: Any,
     initial: Any,
     measured: Any,
+    function: int,
 ) -> int:
     """Run all schemes of one replicate; return the failing step, or -1.
 
@@ -111,7 +113,8 @@ def _run_replicate(
     nothing = np.empty((0, 0))
     buffers = (aligned(size, number), aligned(size, number))
     given = flow.shape[0] > 0
-    observe_alone(pieces, initial, mean_field, nothing)
+    still = Task(0.0, 1, False, True, 0, 0)
+    observe_alone(Sweep(function, pieces, draws, still, weights[0], initial, nothing), mean_field)
     for s in range(schemes):
         theta[s] = initial
         prepare(pieces, flow[0] if given and s == 1 else mean_field, weights[s])
@@ -129,7 +132,8 @@ def _run_replicate(
             if given and s == 1:
                 prepare(pieces, flow[step + 1], weights[s])
             else:
-                observe_alone(pieces, theta[s], mean_field, nothing)
+                sweep = Sweep(function, pieces, draws, still, weights[0], theta[s], nothing)
+                observe_alone(sweep, mean_field)
                 prepare(pieces, mean_field, weights[s])
             largest, mean = _distances(theta[0], theta[s])
             if step + 1 == ratios[s]:
@@ -154,15 +158,34 @@ def _make_run_schemes() -> Any:
         initial: Any,
         measured: Any,
         failed: Any,
+        function: int,
     ) -> None:
         _ = digest
         for r in numba.prange(len(keys)):
             own = Draws(draws.address, draws.parameters, keys[r])
             failed[r] = _run_replicate(
-                pieces, own, dt, ratios, steps, flow, initial[r], measured[r]
+                pieces, own, dt, ratios, steps, flow, initial[r], measured[r], function
             )
 
     return run_schemes
 
 
-run_schemes = blas_alone(_make_run_schemes())
+_run_schemes = _make_run_schemes()
+
+
+@blas_alone
+def run_schemes(
+    pieces: Pieces,
+    draws: Draws,
+    keys: NDArray[np.uint64],
+    dt: float,
+    ratios: NDArray[np.int64],
+    steps: int,
+    flow: NDArray[np.float64],
+    initial: NDArray[np.float64],
+    measured: NDArray[np.float64],
+    failed: NDArray[np.int64],
+) -> None:
+    """Run all schemes of some replicates, as `_run_replicate` says; write their failing steps."""
+    function = sweeper(pieces, draws, initial[0], np.empty((0, 0)))
+    _run_schemes(pieces, draws, keys, dt, ratios, steps, flow, initial, measured, failed, function)

@@ -287,17 +287,16 @@ def make_prepare(loss: Loss) -> BlockFunction:
         _ = digest
         sizes = integers_at(shape, 3)
         m, d, outputs = sizes[0], sizes[1], sizes[2]
-        numbers = floats_at(data, 1 + m * d + m * outputs)
-        amplitude, x, y = numbers[0], matrix_at(data + 8, m, d), numbers[1 + m * d :]
-        prediction = floats_at(mean_field, m * outputs)
+        factor, x = -floats_at(data, 1)[0] / m, matrix_at(data + 8, m, d)
+        y = matrix_at(data + 8 * (1 + m * d), m, outputs)
+        prediction = matrix_at(mean_field, m, outputs)
         weight = matrix_at(weights, outputs, m)
         pulls = matrix_at(weights + 8 * m * outputs, outputs * d, m)
         slope = np.empty(outputs)
         for j in range(m):
-            row = slice(j * outputs, (j + 1) * outputs)
-            gradient(prediction[row], y[row], slope)
+            gradient(prediction[j], y[j], slope)
             for k in range(outputs):
-                w = slope[k] * (-amplitude / m)
+                w = slope[k] * factor
                 weight[k, j] = w
                 for c in range(d):
                     pulls[k * d + c, j] = w * x[j, c]

@@ -7,6 +7,7 @@ and cached on disk, whichever pieces a user combines. That takes four names:
 memory at an address.
 """
 
+import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, register_jitable
+from numba.extending import intrinsic, register_jitable, typeof_impl
 from numba.np.numpy_support import carray
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "aligned",
     "array_at",
     "block_function",
+    "call_at",
     "call_block",
     "compiled",
     "expanded",
@@ -34,6 +36,7 @@ __all__ = [
     "integers_at",
     "matrix_at",
     "prefetch",
+    "typed_function",
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -54,16 +57,52 @@ def _source_digest() -> str:
 SOURCE_DIGEST = _source_digest()
 
 
+class Callee:
+    """A function that compiled code calls.
+
+    Numba gives each function a second form for Python code to call and a third for C, which takes
+    the compiler a seventh of the time. The first is compiled when Python code calls it.
+    """
+
+    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
+        functools.update_wrapper(self, function)
+        self.py_func, self._options = function, options
+        settings = {"error_model": "numpy", "fastmath": False, "no_cfunc_wrapper": True, **options}
+        self.outer = numba.njit(**settings)(function)
+        settings["no_cpython_wrapper"] = True
+        self.inner = numba.njit(**settings)(function)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function from Python code."""
+        return self.outer(*arguments)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle a function that may have no name, as numba does."""
+        return _callee_of, (self.outer, self._options)
+
+
+def _callee_of(outer: Any, options: dict[str, Any]) -> Callee:
+    return Callee(outer.py_func, **options)
+
+
+@typeof_impl.register(Callee)
+def _type_callee(callee: Callee, _context: Any) -> Any:
+    return types.Dispatcher(callee.inner)
+
+
 def compiled(*, fastmath: Any = False, **options: Any) -> Callable[[Function], Function]:
     """Compile a function in nopython mode: a typed `numba.njit`.
 
-    Division by zero follows IEEE 754. The floating-point rules are always stated: a function
-    without rules of its own would inherit those of whichever caller compiles it first.
+    One that is not cached is a `Callee`. Division by zero follows IEEE 754. The floating-point
+    rules are always stated: a function without rules of its own would inherit those of whichever
+    caller compiles it first.
     """
 
     def decorate(function: Function) -> Function:
-        native = numba.njit(error_model="numpy", fastmath=fastmath, **options)(function)
-        return cast(Function, native)
+        if "cache" in options or "inline" in options:
+            native = numba.njit(error_model="numpy", fastmath=fastmath, **options)(function)
+            return cast(Function, native)
+        return cast(Function, Callee(function, fastmath=fastmath, **options))
 
     return decorate
 
@@ -154,6 +193,37 @@ def _call_block(
 call_block: Any = _call_block
 
 
+def typed_function(result: Any, *arguments: Any) -> Callable[[Callable[..., Any]], BlockFunction]:
+    """Compile a function of these numba types, callable from a kernel through its address.
+
+    Numba would copy it to each function that calls it, and compile each copy.
+    """
+
+    def decorate(function: Callable[..., Any]) -> BlockFunction:
+        native = numba.cfunc(result(*arguments), cache=True, error_model="numpy")(function)
+        return BlockFunction(native)
+
+    return decorate
+
+
+@intrinsic
+def _call_typed(_typing: Any, _address: Any, arguments: Any, number: Any) -> tuple[Any, Any]:
+    result = number.dtype
+
+    def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        kinds = [context.get_value_type(kind) for kind in arguments.types]
+        function = ir.FunctionType(context.get_value_type(result), kinds)
+        given = [builder.extract_value(values[1], i) for i in range(len(kinds))]
+        return builder.call(builder.inttoptr(values[0], function.as_pointer()), given)
+
+    return result(types.intp, arguments, number), generate
+
+
+#: `call_at(address, (a, b, ...), number)` calls a `typed_function` of the types of a, b, ..., which
+#: returns a number of this type, as np.bool_.
+call_at: Any = _call_typed
+
+
 @intrinsic
 def _typed_pointer(_typing: Any, _address: Any, number: Any) -> tuple[Any, Any]:
     make_pointer: Any = types.CPointer
@@ -225,6 +295,7 @@ def inlined(function: Function) -> Function:
     closes over it can be cached.
     """
     options = {"forceinline": True, "error_model": "numpy", "fastmath": False}
+    options |= {"no_cfunc_wrapper": True}
     return register_jitable(**options)(function)
 
 

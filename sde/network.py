@@ -217,5 +217,5 @@ class MeanFieldNetwork(System):
             make.PANEL,
             np.array([m, d, self.outputs], dtype=np.int64),
             np.concatenate([[self.amplitude], x.ravel(), y.ravel()]),
-            inputs,
+            inputs.ravel(),
         )

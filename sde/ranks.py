@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from sde.blas import blas_alone
 from sde.block_steps import Pieces, Turn, prepare
 from sde.chunks import chunk_bounds, chunk_count
-from sde.kernels import Task, average, sweep_chunk
 from sde.lanes import WIDTH
 from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.sampling import Draws
+from sde.sweeps import Sweep, Task, average, sweep_chunk, sweeper
 
 __all__ = ["fold", "particles", "room_for_sums", "share", "sweep"]
 
@@ -62,6 +62,7 @@ def _make_sweep() -> Any:
         n: int,
         chunks: tuple[int, int],
         sums: Any,
+        function: int,
     ) -> None:
         """Advance the particles of some chunks of n particles, and write the sums of these chunks.
 
@@ -77,9 +78,8 @@ def _make_sweep() -> Any:
         for chunk in numba.prange(chunks[0], chunks[1]):
             first, last = chunk_bounds(chunk, count, blocks)
             bounds = (first - origin, last - origin)
-            finite = sweep_chunk(
-                pieces, draws, task, turn, weights, sums[chunk, :q], theta, slopes, bounds
-            )
+            shared = Sweep(function, pieces, draws, task, weights, theta, slopes)
+            finite = sweep_chunk(shared, turn, sums[chunk, :q], bounds)
             sums[chunk, q] = 1.0 if finite else 0.0
 
     return sweep
@@ -106,4 +106,22 @@ def _make_fold() -> Any:
     return fold
 
 
-sweep, fold = blas_alone(_make_sweep()), _make_fold()
+_sweep, fold = _make_sweep(), _make_fold()
+
+
+@blas_alone
+def sweep(
+    pieces: Pieces,
+    draws: Draws,
+    task: Task,
+    step: int,
+    theta: NDArray[Any],
+    mean_field: NDArray[np.float64],
+    slopes: NDArray[Any],
+    n: int,
+    chunks: tuple[int, int],
+    sums: NDArray[np.float64],
+) -> None:
+    """Advance the particles of some chunks, as `_make_sweep` says."""
+    function = sweeper(pieces, draws, theta, slopes)
+    _sweep(pieces, draws, task, step, theta, mean_field, slopes, n, chunks, sums, function)

@@ -174,7 +174,7 @@ def _stage(
         return over(body, arguments)
 
     loop(arguments)
-    (assembly,) = loop.inspect_asm().values()  # type: ignore[attr-defined]  # numba's
+    (assembly,) = loop.outer.inspect_asm().values()  # type: ignore[attr-defined]  # numba's
     block = hot_block(assembly)
     return Stage(name, count, block, (block.stored if stores else block.loaded) / size)
 
@@ -269,6 +269,6 @@ def _lookup(count: float) -> Stage:
         evaluate_cells(cells.ctypes.data, table.ctypes.data, row.ctypes.data)
 
     loop(np.zeros(WIDTH, dtype=np.int64), np.zeros(64), np.zeros(WIDTH))
-    (assembly,) = loop.inspect_asm().values()  # type: ignore[attr-defined]  # numba's
+    (assembly,) = loop.outer.inspect_asm().values()  # type: ignore[attr-defined]  # numba's
     block = hot_block(assembly)
     return Stage("lookup", count, block, block.stored / 8)

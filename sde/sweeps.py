@@ -1,0 +1,201 @@
+"""What one step does to one chunk of blocks, behind a function pointer.
+
+A chunk is swept by one function, which is compiled once for each precision: numba copies a function
+to those that call it, and compiles each copy, and a driver with parallel loops is three functions.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from sde.block_steps import (
+    Pieces,
+    Turn,
+    empty_blocks,
+    empty_scratch,
+    find_drift,
+    kept_at,
+    load_blocks,
+    observe,
+    store_blocks,
+    update,
+)
+from sde.chunks import chunk_bounds, chunk_count
+from sde.lanes import WIDTH
+from sde.native import (
+    SOURCE_DIGEST,
+    BlockFunction,
+    aligned,
+    call_at,
+    compiled,
+    expanded,
+    floats_at,
+    typed_function,
+)
+from sde.sampling import Draws, draw_block
+
+__all__ = [
+    "Sweep",
+    "Task",
+    "average",
+    "no_draws",
+    "observe_alone",
+    "panel",
+    "sweep_chunk",
+    "sweeper",
+]
+
+
+class Task(NamedTuple):
+    """What a sweep does: a step of size `dt` with so many steps of noise, or nothing but observe.
+
+    Particles that interact are observed after they have moved. Row 0 of the mean field is that of
+    step `origin`. The noise is that of the particles from number `first` on, the first of a block.
+    """
+
+    dt: float
+    substeps: int
+    moving: bool
+    interacting: bool
+    origin: int = 0
+    first: int = 0
+
+
+class Sweep(NamedTuple):
+    """What the chunks of a sweep share: all but what tells a step or a chunk from another.
+
+    `function` is the address of `sweeper`.
+    """
+
+    function: int
+    pieces: Pieces
+    draws: Draws
+    task: Task
+    weights: Any
+    theta: Any
+    slopes: Any
+
+
+@expanded
+def panel(block: int, end: int, n: int) -> tuple[int, int]:
+    """Return the first particle of the blocks up to `end`, and how many of n there are."""
+    return block * WIDTH, min(end * WIDTH, n) - block * WIDTH
+
+
+@compiled()
+def _move(
+    draws: Draws,
+    task: Task,
+    step: int,
+    blocks: Any,
+    forces: Any,
+    buffers: Any,
+    largest: float,
+    particles: tuple[int, int],
+) -> bool:
+    """Give the blocks of a panel their noise, and move them; return whether all is finite.
+
+    They are the particles from the first of `particles` on, as many as the second. None may be
+    larger than `largest`.
+    """
+    noise, scratch = buffers
+    dim, finite = noise.size // WIDTH, True
+    for b in range((particles[1] + WIDTH - 1) // WIDTH):
+        first, count = particles[0] + b * WIDTH, min(WIDTH, particles[1] - b * WIDTH)
+        noise[:] = 0.0
+        for s in range(task.substeps):
+            draw_block(draws, task.first + first, step * task.substeps + s, dim, noise, scratch)
+        finite &= update(blocks[b], task.dt, forces[b], noise, count, largest)
+    return finite
+
+
+def _make_sweep_chunk() -> Any:
+    digest = SOURCE_DIGEST
+
+    def sweep_chunk(sweep: Sweep, turn: Turn, place: int, bounds: tuple[int, int]) -> bool:
+        """Do what the function below does; `place` is the address of the sums."""
+        _ = digest
+        pieces, task, theta = sweep.pieces, sweep.task, sweep.theta
+        n, dim = theta.shape
+        blocks, forces = empty_blocks(pieces), empty_blocks(pieces)
+        noise, scratch = aligned(dim * WIDTH, pieces.data.dtype), empty_scratch(pieces)
+        buffers, largest, finite = (noise, scratch), np.finfo(theta.dtype).max, True
+        sums = floats_at(place, pieces.n_observables)
+        sums[:] = 0.0
+        for b in range(bounds[0], bounds[1], pieces.panel):
+            first, count = panel(b, min(b + pieces.panel, bounds[1]), n)
+            kept, particles = kept_at(sweep.slopes, b), (first, count)
+            load_blocks(theta, first, count, blocks, turn.arranged)
+            if task.moving:
+                find_drift(pieces, blocks, count, sweep.weights, forces, scratch, kept)
+                finite &= _move(
+                    sweep.draws, task, turn.step, blocks, forces, buffers, largest, particles
+                )
+                store_blocks(blocks, first, count, theta, turn.arranging)
+            if task.interacting:
+                observe(pieces, blocks, count, sums, scratch, kept)
+        return finite
+
+    return sweep_chunk
+
+
+@functools.cache
+def _compile_sweep_chunk(*arguments: Any) -> BlockFunction:
+    return typed_function(types.boolean, *arguments)(_make_sweep_chunk())
+
+
+_sweepers: dict[tuple[object, ...], int] = {}
+
+
+def sweeper(pieces: Pieces, draws: Draws, theta: NDArray[Any], slopes: NDArray[Any]) -> int:
+    """Return the address of the function that sweeps a chunk of such arrays; compile it once."""
+    key = tuple((a.dtype, a.ndim, a.flags.num) for a in (pieces.inputs, theta, slopes))
+    if key not in _sweepers:
+        weights = np.empty(0, pieces.inputs.dtype)
+        task = Task(0.0, 1, moving=True, interacting=True)
+        sweep = Sweep(0, pieces, draws, task, weights, theta, slopes)
+        given = sweep, Turn(0, arranged=False, arranging=False), 0, (0, 0)
+        _sweepers[key] = _compile_sweep_chunk(*map(numba.typeof, given)).address
+    return _sweepers[key]
+
+
+@expanded
+def sweep_chunk(sweep: Sweep, turn: Turn, sums: Any, bounds: tuple[int, int]) -> bool:
+    """Advance the blocks of one chunk by one step; return whether they stayed finite."""
+    finite: bool = call_at(sweep.function, (sweep, turn, sums.ctypes.data, bounds), np.bool_)
+    return finite
+
+
+@expanded
+def average(sums: Any, n: int, mean_field: Any) -> None:
+    """Add the sums of the chunks in order and divide by the number of particles."""
+    mean_field[:] = 0.0
+    for chunk in range(sums.shape[0]):
+        for i in range(mean_field.size):
+            mean_field[i] += sums[chunk, i]
+    for i in range(mean_field.size):
+        mean_field[i] /= n
+
+
+@compiled()
+def observe_alone(sweep: Sweep, mean_field: Any) -> None:
+    """Write the empirical means of the observables, to the same bits, in the calling thread.
+
+    The sweep is one in which nothing moves.
+    """
+    n, panel = len(sweep.theta), sweep.pieces.panel
+    blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n, panel)
+    sums, turn = np.empty((chunks, mean_field.size)), Turn(0, False, False)
+    for chunk in range(chunks):
+        bounds = chunk_bounds(chunk, chunks, blocks)
+        sweep_chunk(sweep, turn, sums[chunk], bounds)
+    average(sums, n, mean_field)
+
+
+def no_draws() -> Draws:
+    """Return what a sweep needs in which nothing moves."""
+    return Draws(0, np.zeros(1), np.uint64(0))
