@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sde import spare_memory
 from sde.lanes import WIDTH, load, store, sum_lanes
-from sde.native import aligned, array_at, call_block, compiled, expanded
+from sde.native import CACHE_LINE, aligned, array_at, call_block, compiled, expanded, floats_at
 from sde.sampling import SCRATCH
 
 __all__ = [
@@ -152,11 +152,53 @@ def update(block: Any, dt: float, force: Any, noise: Any, count: int, largest: f
     return outside == 0.0
 
 
+class Room(NamedTuple):
+    """Where the blocks of a panel, their forces, the noise of one of them, and the rest lie."""
+
+    blocks: Any
+    forces: Any
+    noise: Any
+    scratch: Any
+
+
+@expanded
+def room_size(pieces: Pieces) -> int:
+    """Return the bytes of a room."""
+    panel = pieces.panel * pieces.dim * WIDTH * pieces.inputs.itemsize
+    scratch = max(SCRATCH, pieces.n_scratch * WIDTH)
+    return 2 * panel + (pieces.dim * WIDTH + scratch) * pieces.data.itemsize
+
+
+@expanded
+def room_at(place: int, pieces: Pieces) -> Room:
+    """View memory at an address as a room."""
+    shape, number = (pieces.panel, pieces.dim * WIDTH), pieces.inputs.dtype
+    size = pieces.panel * pieces.dim * WIDTH * pieces.inputs.itemsize
+    noise = floats_at(place + 2 * size, pieces.dim * WIDTH)
+    scratch = floats_at(
+        place + 2 * size + 8 * pieces.dim * WIDTH, max(SCRATCH, pieces.n_scratch * WIDTH)
+    )
+    blocks, forces = array_at(place, shape, number), array_at(place + size, shape, number)
+    return Room(blocks, forces, noise, scratch)
+
+
 @expanded
 def empty_blocks(pieces: Pieces) -> Any:
     """Return room for the blocks of a panel, a row each, in the precision of the pieces."""
     room = aligned(pieces.panel * pieces.dim * WIDTH, pieces.inputs.dtype)
     return room.reshape(pieces.panel, pieces.dim * WIDTH)
+
+
+@expanded
+def place_in(theta: Any, first: int, count: int, copies: Any, turn: Turn) -> int:
+    """Return the address of the panel of the `count` particles from `first` on, or 0.
+
+    They can be worked on where they lie if they fill the panel, are arranged and stay so, and start
+    a cache line. Else there is room for their copies.
+    """
+    place: int = theta.ctypes.data + first * theta.shape[1] * copies.itemsize
+    staying = turn.arranged and turn.arranging and count == copies.shape[0] * WIDTH
+    return place if staying and place % CACHE_LINE == 0 else 0
 
 
 @expanded

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from sde import random, validation
+from sde.native import aligned
 
 __all__ = ["Gaussian", "InitialLaw", "Point", "Uniform", "sample_initial"]
 
@@ -205,9 +206,11 @@ def sample_initial(
                 f"need an initial law or an (n, dim) array, got {validation.show(initial)}; pass "
                 "an instance such as Gaussian(1.0), or derive a class from InitialLaw"
             )
-        states = validation.real_array("initial", initial, (n, dim))
-        return _stored(states if len(rows) == n else states[rows.start : rows.stop].copy(), dtype)
-    out = np.empty((len(rows), dim), dtype=dtype)
+        states = validation.real_array("initial", initial, (n, dim), copy=False)
+        out = _room(len(rows), dim, dtype)
+        out[:] = _stored(states[rows.start : rows.stop], dtype)
+        return out
+    out = _room(len(rows), dim, dtype)
     for at in range(0, len(rows), ROWS):
         part = rows[at : at + ROWS]
         u = random.uniforms(
@@ -253,6 +256,12 @@ def sample_initials(
     rows = u.reshape(-1, dim)
     name = f"transform(uniforms) of {initial!r}"
     return validation.real_array(name, initial.transform(rows), rows.shape).reshape(shape)
+
+
+def _room(n: int, dim: int, dtype: Any) -> NDArray[Any]:
+    """Return memory in which the kernels can work on blocks of particles in place."""
+    room: NDArray[Any] = aligned(n * dim, dtype).reshape(n, dim)
+    return room
 
 
 def _stored(states: NDArray[np.float64], dtype: Any) -> NDArray[Any]:

@@ -34,7 +34,17 @@ from sde.chunks import chunk_bounds, chunk_count
 from sde.lanes import WIDTH
 from sde.native import PARALLEL, SOURCE_DIGEST, aligned, compiled, expanded
 from sde.sampling import Draws
-from sde.sweeps import Sweep, Task, average, no_draws, observe_alone, panel, sweep_chunk, sweeper
+from sde.sweeps import (
+    Sweep,
+    Task,
+    average,
+    empty_rooms,
+    no_draws,
+    observe_alone,
+    panel_at,
+    sweep_chunk,
+    sweeper,
+)
 
 __all__ = [
     "Pieces",
@@ -55,7 +65,7 @@ def _find_chunk_drifts(
     blocks, forces = empty_blocks(pieces), empty_blocks(pieces)
     scratch = empty_scratch(pieces)
     for b in range(bounds[0], bounds[1], pieces.panel):
-        first, count = panel(b, min(b + pieces.panel, bounds[1]), len(theta))
+        first, count = panel_at(b, min(b + pieces.panel, bounds[1]), len(theta))
         load_blocks(theta, first, count, blocks, False)
         find_drift(pieces, blocks, count, weights, forces, scratch, 0)
         store_blocks(forces, first, count, out, False)
@@ -103,13 +113,15 @@ def _make_advance(*, together: bool) -> Any:
         mean_field: Any,
         slopes: Any,
         function: int,
+        threads: int,
     ) -> int:
         """Advance all particles from step `steps[0]` to `steps[1]`, in place.
 
         Row k of `mean_field` is the mean field at step `task.origin` + k: read, and, if the
         particles interact, written one row ahead. `slopes` holds what `observables` kept for the
-        first step, and then for the others, or is empty. Return the step that gave a number that is
-        not finite, after which particles lie in any order, or -1.
+        first step, and then for the others, or is empty. `function` is that of `sweeper`. Return
+        the step that gave a number that is not finite, after which particles lie in any order, or
+        -1.
         """
         _ = digest
         n = theta.shape[0]
@@ -117,16 +129,19 @@ def _make_advance(*, together: bool) -> Any:
         sums = np.empty((chunks, pieces.n_observables))
         finite = np.empty(chunks, dtype=np.bool_)
         weights = np.empty(pieces.n_weights, pieces.inputs.dtype)
+        rooms = empty_rooms(pieces, threads)
         # blocks can lie in the memory of particles
         alike = theta.flags.c_contiguous and theta.itemsize == pieces.inputs.itemsize
         for step in range(steps[0], steps[1]):
             turn = Turn(step, alike and step > steps[0], alike and step + 1 < steps[1])
             if task.moving:
                 prepare(pieces, mean_field[step - task.origin], weights)
-            for chunk in numba.prange(chunks):  # a plain range in the calling thread
-                bounds = chunk_bounds(chunk, chunks, blocks)
+            for thread in numba.prange(threads):  # a plain range in the calling thread
                 sweep = Sweep(function, pieces, draws, task, weights, theta, slopes)
-                finite[chunk] = sweep_chunk(sweep, turn, sums[chunk], bounds)
+                first, last = chunk_bounds(thread, threads, chunks)
+                for chunk in range(first, last):
+                    bounds = chunk_bounds(chunk, chunks, blocks)
+                    finite[chunk] = sweep_chunk(sweep, turn, sums[chunk], rooms, thread, bounds)
             following = min(step + 1 - task.origin, len(mean_field) - 1)
             if not _fold(sums, finite, task.interacting, n, mean_field[following]):
                 return step
@@ -169,7 +184,7 @@ def _make_advance_replicates() -> Any:
                 Sweep(function, pieces, own, still, weights, theta[r], slopes), mean_field[0]
             )
             failed[r] = _alone(
-                pieces, own, task, (0, steps), theta[r], mean_field, slopes, function
+                pieces, own, task, (0, steps), theta[r], mean_field, slopes, function, 1
             )
 
     return advance_replicates
@@ -190,9 +205,10 @@ def advance(
     One block is left to the calling thread: waking the others would cost more than the work. The
     two drivers are compiled when they are first needed.
     """
-    driver = _alone if len(theta) <= WIDTH else _together
+    alone = len(theta) <= WIDTH
+    driver, threads = (_alone, 1) if alone else (_together, numba.get_num_threads())
     function = sweeper(pieces, draws, theta, slopes)
-    return int(driver(pieces, draws, task, steps, theta, mean_field, slopes, function))
+    return int(driver(pieces, draws, task, steps, theta, mean_field, slopes, function, threads))
 
 
 def observables(

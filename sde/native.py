@@ -21,6 +21,7 @@ from numba.extending import intrinsic, register_jitable, typeof_impl
 from numba.np.numpy_support import carray
 
 __all__ = [
+    "CACHE_LINE",
     "PARALLEL",
     "SOURCE_DIGEST",
     "BlockFunction",

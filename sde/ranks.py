@@ -12,7 +12,7 @@ from sde.chunks import chunk_bounds, chunk_count
 from sde.lanes import WIDTH
 from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.sampling import Draws
-from sde.sweeps import Sweep, Task, average, sweep_chunk, sweeper
+from sde.sweeps import Sweep, Task, average, empty_rooms, sweep_chunk, sweeper
 
 __all__ = ["fold", "particles", "room_for_sums", "share", "sweep"]
 
@@ -63,6 +63,7 @@ def _make_sweep() -> Any:
         chunks: tuple[int, int],
         sums: Any,
         function: int,
+        threads: int,
     ) -> None:
         """Advance the particles of some chunks of n particles, and write the sums of these chunks.
 
@@ -73,14 +74,17 @@ def _make_sweep() -> Any:
         count = chunk_count(n, pieces.panel)
         origin = chunks[0] * blocks // count
         turn, weights = Turn(step, False, False), np.empty(pieces.n_weights, pieces.inputs.dtype)
+        rooms = empty_rooms(pieces, threads)
         if task.moving:
             prepare(pieces, mean_field, weights)
-        for chunk in numba.prange(chunks[0], chunks[1]):
-            first, last = chunk_bounds(chunk, count, blocks)
-            bounds = (first - origin, last - origin)
+        for thread in numba.prange(threads):
             shared = Sweep(function, pieces, draws, task, weights, theta, slopes)
-            finite = sweep_chunk(shared, turn, sums[chunk, :q], bounds)
-            sums[chunk, q] = 1.0 if finite else 0.0
+            some = chunk_bounds(thread, threads, chunks[1] - chunks[0])
+            for chunk in range(chunks[0] + some[0], chunks[0] + some[1]):
+                first, last = chunk_bounds(chunk, count, blocks)
+                bounds = (first - origin, last - origin)
+                finite = sweep_chunk(shared, turn, sums[chunk, :q], rooms, thread, bounds)
+                sums[chunk, q] = 1.0 if finite else 0.0
 
     return sweep
 
@@ -124,4 +128,5 @@ def sweep(
 ) -> None:
     """Advance the particles of some chunks, as `_make_sweep` says."""
     function = sweeper(pieces, draws, theta, slopes)
-    _sweep(pieces, draws, task, step, theta, mean_field, slopes, n, chunks, sums, function)
+    threads = numba.get_num_threads()
+    _sweep(pieces, draws, task, step, theta, mean_field, slopes, n, chunks, sums, function, threads)

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sde import kernels, random, validation
 from sde.block_steps import can_keep_slopes
 from sde.initial import Gaussian, InitialLaw, sample_initials
+from sde.native import aligned
 from sde.simulate import Grid, check_dimension, check_kinds
 from sde.stable import StableNoise
 from sde.systems import System
@@ -71,7 +72,8 @@ def simulate_replicates(
     grid = Grid.checked(t1, dt, substeps)
     check_dimension(system)
     draws = noise.draws(grid.dt / grid.substeps, seed, first)
-    theta = np.empty((replicates, n, system.dim))
+    theta: NDArray[np.float64] = aligned(replicates * n * system.dim, np.float64)
+    theta = theta.reshape(replicates, n, system.dim)
     for batch in batches(range(replicates), n * system.dim):
         numbers = range(first + batch.start, first + batch.stop)
         states = theta[batch.start : batch.stop]

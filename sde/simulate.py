@@ -257,7 +257,7 @@ def run(
             (step, stop),
             state.theta,
             state.mean_field,
-            np.empty((0, 0)) if slopes is None else slopes,
+            np.empty((0, 0), pieces.inputs.dtype) if slopes is None else slopes,
         )
         last = stop if failed < 0 else failed  # a mean that overflows is why the state does
         check_observables(state.mean_field[step : last + 1], step, grid)

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from sde.block_steps import (
     Pieces,
     Turn,
-    empty_blocks,
-    empty_scratch,
     find_drift,
     kept_at,
     load_blocks,
     observe,
+    place_in,
+    room_at,
+    room_size,
     store_blocks,
     update,
 )
@@ -30,6 +31,7 @@ from sde.native import (
     SOURCE_DIGEST,
     BlockFunction,
     aligned,
+    array_at,
     call_at,
     compiled,
     expanded,
@@ -44,7 +46,7 @@ __all__ = [
     "average",
     "no_draws",
     "observe_alone",
-    "panel",
+    "panel_at",
     "sweep_chunk",
     "sweeper",
 ]
@@ -81,7 +83,7 @@ class Sweep(NamedTuple):
 
 
 @expanded
-def panel(block: int, end: int, n: int) -> tuple[int, int]:
+def panel_at(block: int, end: int, n: int) -> tuple[int, int]:
     """Return the first particle of the blocks up to `end`, and how many of n there are."""
     return block * WIDTH, min(end * WIDTH, n) - block * WIDTH
 
@@ -116,26 +118,30 @@ def _move(
 def _make_sweep_chunk() -> Any:
     digest = SOURCE_DIGEST
 
-    def sweep_chunk(sweep: Sweep, turn: Turn, place: int, bounds: tuple[int, int]) -> bool:
-        """Do what the function below does; `place` is the address of the sums."""
+    def sweep_chunk(
+        sweep: Sweep, turn: Turn, total: int, room: int, bounds: tuple[int, int]
+    ) -> bool:
+        """Do what the function below does; `total`, of the sums, and `room` are addresses."""
         _ = digest
         pieces, task, theta = sweep.pieces, sweep.task, sweep.theta
-        n, dim = theta.shape
-        blocks, forces = empty_blocks(pieces), empty_blocks(pieces)
-        noise, scratch = aligned(dim * WIDTH, pieces.data.dtype), empty_scratch(pieces)
+        copies, forces, noise, scratch = room_at(room, pieces)
         buffers, largest, finite = (noise, scratch), np.finfo(theta.dtype).max, True
-        sums = floats_at(place, pieces.n_observables)
+        sums = floats_at(total, pieces.n_observables)
         sums[:] = 0.0
         for b in range(bounds[0], bounds[1], pieces.panel):
-            first, count = panel(b, min(b + pieces.panel, bounds[1]), n)
+            first, count = panel_at(b, min(b + pieces.panel, bounds[1]), len(theta))
             kept, particles = kept_at(sweep.slopes, b), (first, count)
-            load_blocks(theta, first, count, blocks, turn.arranged)
+            place = place_in(theta, first, count, copies, turn)
+            if place == 0:
+                load_blocks(theta, first, count, copies, turn.arranged)
+            blocks = array_at(place or copies.ctypes.data, copies.shape, copies.dtype)
             if task.moving:
                 find_drift(pieces, blocks, count, sweep.weights, forces, scratch, kept)
                 finite &= _move(
                     sweep.draws, task, turn.step, blocks, forces, buffers, largest, particles
                 )
-                store_blocks(blocks, first, count, theta, turn.arranging)
+                if place == 0:
+                    store_blocks(blocks, first, count, theta, turn.arranging)
             if task.interacting:
                 observe(pieces, blocks, count, sums, scratch, kept)
         return finite
@@ -158,16 +164,25 @@ def sweeper(pieces: Pieces, draws: Draws, theta: NDArray[Any], slopes: NDArray[A
         weights = np.empty(0, pieces.inputs.dtype)
         task = Task(0.0, 1, moving=True, interacting=True)
         sweep = Sweep(0, pieces, draws, task, weights, theta, slopes)
-        given = sweep, Turn(0, arranged=False, arranging=False), 0, (0, 0)
+        given = sweep, Turn(0, arranged=False, arranging=False), 0, 0, (0, 0)
         _sweepers[key] = _compile_sweep_chunk(*map(numba.typeof, given)).address
     return _sweepers[key]
 
 
 @expanded
-def sweep_chunk(sweep: Sweep, turn: Turn, sums: Any, bounds: tuple[int, int]) -> bool:
+def sweep_chunk(
+    sweep: Sweep, turn: Turn, sums: Any, rooms: Any, thread: int, bounds: tuple[int, int]
+) -> bool:
     """Advance the blocks of one chunk by one step; return whether they stayed finite."""
-    finite: bool = call_at(sweep.function, (sweep, turn, sums.ctypes.data, bounds), np.bool_)
+    room = rooms.ctypes.data + thread * room_size(sweep.pieces)
+    finite: bool = call_at(sweep.function, (sweep, turn, sums.ctypes.data, room, bounds), np.bool_)
     return finite
+
+
+@expanded
+def empty_rooms(pieces: Pieces, threads: int) -> Any:
+    """Return memory for a room for each thread."""
+    return aligned(threads * room_size(pieces), np.uint8)
 
 
 @expanded
@@ -190,9 +205,10 @@ def observe_alone(sweep: Sweep, mean_field: Any) -> None:
     n, panel = len(sweep.theta), sweep.pieces.panel
     blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n, panel)
     sums, turn = np.empty((chunks, mean_field.size)), Turn(0, False, False)
+    rooms = empty_rooms(sweep.pieces, 1)
     for chunk in range(chunks):
         bounds = chunk_bounds(chunk, chunks, blocks)
-        sweep_chunk(sweep, turn, sums[chunk], bounds)
+        sweep_chunk(sweep, turn, sums[chunk], rooms, 0, bounds)
     average(sums, n, mean_field)
 
 

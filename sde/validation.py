@@ -168,7 +168,12 @@ def indices(name: str, function: Callable[..., None], *sizes: int) -> None:
 
 
 def real_array(
-    name: str, value: object, shape: tuple[int | str | EllipsisType, ...], *, empty: bool = False
+    name: str,
+    value: object,
+    shape: tuple[int | str | EllipsisType, ...],
+    *,
+    empty: bool = False,
+    copy: bool = True,
 ) -> NDArray[np.float64]:
     """Return `value` as a new finite C-ordered float64 array of the given shape.
 
@@ -183,6 +188,8 @@ def real_array(
         ellipsis stands for any number of sizes.
     empty : bool
         Whether named sizes may be 0.
+    copy : bool
+        Whether it is new where `value` is such an array already.
     """
     sizes = ["..." if size is ... else str(size) for size in shape]
     expected = "(" + ", ".join(sizes) + ("," if len(sizes) == 1 else "") + ")"
@@ -190,7 +197,8 @@ def real_array(
         array = np.asarray(value)
         if array.size and array.dtype.kind not in "iuf":
             raise TypeError
-        array = np.array(array, dtype=np.float64, order="C")
+        make = np.array if copy else np.asarray
+        array = make(array, dtype=np.float64, order="C")
     except (TypeError, ValueError):
         message = (
             f"need {name} to be an array of real numbers of shape {expected}, got {show(value)}; "

@@ -95,6 +95,14 @@ def test_array_is_copied():
     assert not np.shares_memory(x, start)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("initial", [sde.Gaussian(), np.ones((77, 3))], ids=["law", "array"])
+def test_states_start_cache_lines(initial, dtype):
+    # kernels work on blocks in place there
+    states = [sample_initial(initial, 77, 3, seed=0, replicate=0, dtype=dtype) for _ in range(9)]
+    assert {state.ctypes.data % 64 for state in states} == {0}
+
+
 def test_states_must_fit_their_type():
     for initial in (sde.Gaussian(1e300), np.full((4, 1), 1e300)):
         with pytest.raises(ValueError, match="float64"):

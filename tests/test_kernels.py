@@ -141,6 +141,41 @@ def test_steps_in_a_row_end_where_single_steps_do(system, n, dtype):
     np.testing.assert_array_equal(row.mean_field, single.mean_field)
 
 
+def test_blocks_are_worked_on_where_they_lie_arranged():
+    @numba.njit
+    def place(theta, first, count, copies, turn):
+        return block_steps.place_in(theta, first, count, copies, turn)
+
+    room = aligned(4 * 1000 + 1, np.float64)
+    theta, copies = room[:-1].reshape(1000, 4), np.empty((2, 4 * 128))
+    turn = block_steps.Turn(3, arranged=True, arranging=True)
+    assert place(theta, 256, 256, copies, turn) == theta.ctypes.data + 8 * 4 * 256
+    shifted = room[1:].reshape(1000, 4)  # starts no cache line
+    assert place(shifted, 256, 256, copies, turn) == 0
+    assert place(theta, 896, 104, copies, turn) == 0
+    assert place(theta, 256, 128, copies, turn) == 0
+    for name in ("arranged", "arranging"):
+        assert place(theta, 256, 256, copies, turn._replace(**{name: False})) == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("d", [4, 32])
+def test_particles_move_alike_wherever_they_lie_in_memory(d, dtype):
+    net, draws = network("tanh", d, 5, 1)[0], sde.StableNoise(1.5, "II").draws(0.1, 0, 0)
+    start = np.random.default_rng(0).normal(size=(1200, d))
+    pieces, task = net.pieces_in(np.dtype(dtype)), kernels.Task(0.1, 1, True, True)
+    ends = []
+    for shift in (0, 1):
+        theta = aligned(start.size + 1, dtype)[shift:][: start.size].reshape(start.shape)
+        theta[:], mean_field = start, np.zeros((5, 5))
+        slopes = block_steps.room_for_slopes(pieces, len(theta), 1000)
+        kernels.observables(pieces, theta, mean_field[0], slopes)
+        assert kernels.advance(pieces, draws, task, (0, 4), theta, mean_field, slopes) == -1
+        ends.append((theta, mean_field))
+    np.testing.assert_array_equal(ends[0][0], ends[1][0])
+    np.testing.assert_array_equal(ends[0][1], ends[1][1])
+
+
 def has_wide_vectors():
     return "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[2].split(",")
 
