@@ -12,6 +12,7 @@ from sde.sampling import SCRATCH
 
 __all__ = [
     "Pieces",
+    "Room",
     "Turn",
     "can_keep_slopes",
     "empty_blocks",
@@ -21,8 +22,11 @@ __all__ = [
     "load",
     "load_blocks",
     "observe",
+    "place_in",
     "prepare",
+    "room_at",
     "room_for_slopes",
+    "room_size",
     "store",
     "store_blocks",
     "update",

@@ -44,6 +44,7 @@ __all__ = [
     "Sweep",
     "Task",
     "average",
+    "empty_rooms",
     "no_draws",
     "observe_alone",
     "panel_at",
