@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numba import types
+from numba.core.errors import NumbaError
 
 from sde.lanes import WIDTH, for_lanes, lane_sum
 from sde.native import (
@@ -14,9 +16,18 @@ from sde.native import (
     floats_at,
     integers_at,
     matrix_at,
+    read_only,
 )
 
-__all__ = ["lane_drift", "lane_observable", "make_copy", "once", "user_drift", "user_observe"]
+__all__ = [
+    "lane_drift",
+    "lane_observable",
+    "make_copy",
+    "once",
+    "user_drift",
+    "user_observe",
+    "why_not_compiled",
+]
 
 _compiled: dict[tuple[object, ...], BlockFunction] = {}
 
@@ -59,7 +70,7 @@ def lane_observable(observable: Callable[..., None]) -> Any:
 
     @compiled(forceinline=True)
     def observe_lane(lane: int, block: Any, values: Any) -> None:
-        one(block[:, lane], values[:, lane])
+        one(read_only(block[:, lane]), values[:, lane])
 
     return observe_lane
 
@@ -70,7 +81,7 @@ def lane_drift(drift: Callable[..., None]) -> Any:
 
     @compiled(forceinline=True)
     def drift_lane(lane: int, block: Any, mean_field: Any, forces: Any) -> None:
-        one(block[:, lane], mean_field, forces[:, lane])
+        one(read_only(block[:, lane]), read_only(mean_field), forces[:, lane])
 
     return drift_lane
 
@@ -106,3 +117,19 @@ def user_drift(drift: Callable[..., None], dim: int, q: int) -> BlockFunction:
         for_lanes(drift_lane, (block, floats_at(weights, q), forces))
 
     return force
+
+
+def why_not_compiled(function: Callable[..., None], inputs: int) -> str:
+    """Return what numba says of a user's function by itself, without our loop around it.
+
+    It reads `inputs` arrays and writes to one.
+    """
+    given = types.Array(types.float64, 1, "A", readonly=True)
+    out = types.Array(types.float64, 1, "A")
+    try:
+        compiled()(function).inner.compile((given,) * inputs + (out,))  # type: ignore[attr-defined]  # a Callee's
+    except NumbaError as error:
+        lines = str(error).splitlines()
+        failed = lines[0].startswith("Failed in nopython mode")  # whatever the reason is
+        return "\n".join(lines[failed:]).strip()
+    return "nothing of the function by itself"

@@ -17,6 +17,7 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, register_jitable, typeof_impl
 from numba.np.numpy_support import carray
 
@@ -37,6 +38,7 @@ __all__ = [
     "integers_at",
     "matrix_at",
     "prefetch",
+    "read_only",
     "typed_function",
 ]
 
@@ -269,6 +271,21 @@ def prefetch(address: int, size: int) -> None:
 def array_at(address: int, shape: tuple[int, ...], number: Any) -> Any:
     """View numbers at a memory address as an array; `number` is their type, as np.float32."""
     return carray(_pointer(address, number), shape)
+
+
+@intrinsic
+def _as_read_only(_typing: Any, array: Any) -> tuple[Any, Any]:
+    signature = array.copy(readonly=True)(array)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        borrowed: Any = impl_ret_borrowed
+        return borrowed(context, builder, signature.return_type, arguments[0])
+
+    return signature, generate
+
+
+#: View an array as one that the compiler lets nobody write to.
+read_only: Any = _as_read_only
 
 
 @expanded

@@ -108,6 +108,10 @@ class MeanFieldNetwork(System):
         digest.update(self.y.tobytes())
         return digest.hexdigest()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: not the addresses of functions, which another process lacks."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("pieces", "_single_pieces")}
+
     @cached_property
     def pieces(self) -> Pieces:
         """The network as the kernels see it."""

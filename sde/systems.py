@@ -6,6 +6,7 @@ A system is a pair of functions, observables :math:`\varphi: R^p \to R^q` and dr
 """
 
 import hashlib
+import inspect
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -16,8 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from sde import kernels, validation
 from sde.block_steps import Pieces
-from sde.blocks import make_copy, once, user_drift, user_observe
+from sde.blocks import make_copy, once, user_drift, user_observe, why_not_compiled
 from sde.identity import function_digest
+from sde.native import BlockFunction
 
 __all__ = ["McKeanVlasov", "System"]
 
@@ -99,6 +101,22 @@ def finite(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values
 
 
+def _wrapped(wrap: Callable[..., BlockFunction], function: Any, p: int, q: int) -> BlockFunction:
+    """Return the block function that a user's function becomes; say why if it can't."""
+    try:
+        return wrap(function, p, q)
+    except NumbaError as error:
+        inputs = len(inspect.signature(function).parameters) - 1
+        raise TypeError(
+            "need functions that numba can compile (scalar code, arrays, math functions), and that "
+            f"write to out alone, got {function.__name__}; numba says: "
+            f"{why_not_compiled(function, inputs)}"
+        ) from error
+
+
+#: Where a user's functions are tried: all coordinates are such a number, observables half of it.
+PROBES = (0.5, 0.37, 1.61)
+
 Observable = Callable[[Any, Any], None]
 Drift = Callable[[Any, Any, Any], None]
 
@@ -118,14 +136,16 @@ class McKeanVlasov(System):
         `drift(theta, mean_field, out)` writes :math:`b(\theta, \mu(\varphi))` to `out`.
 
     Both are compiled by numba and called for one particle at a time: scalar code, with `math`
-    functions and loops, is the fast way to write them. They must not raise and must write every
-    entry of `out`; a division by zero gives an infinity, which stops the simulation.
+    functions and loops, is the fast way to write them. They must not raise, must write every entry
+    of `out` and nothing else, and must not draw random numbers; a division by zero gives an
+    infinity, which stops the simulation. Particles are stored in the precision that `simulate` is
+    asked for, the two functions compute in float64.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is of the wrong kind, or a function does not compile or does not write
-        finite numbers to all of `out` at a test point.
+        finite numbers to all of `out` at any of three test points.
 
     Examples
     --------
@@ -154,16 +174,15 @@ class McKeanVlasov(System):
         self._fingerprint = hashlib.sha256(repr(content).encode()).hexdigest()
         validation.indices("observable", observable, p, q)
         validation.indices("drift", drift, p, q, p)
-        try:
-            self._observe = user_observe(self.observable, self.dim, self.n_observables)
-            self._drift = user_drift(self.drift_function, self.dim, self.n_observables)
-        except NumbaError as error:
-            raise TypeError(
-                "need functions that numba can compile (scalar code, arrays, math functions); "
-                f"it says: {error}"
-            ) from error
+        self._observe = _wrapped(user_observe, self.observable, p, q)
+        self._drift = _wrapped(user_drift, self.drift_function, p, q)
         self._prepare = once(("copy",), make_copy)
         self._check_outputs()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the two functions, not what was compiled for this process."""
+        arguments = self.dim, self.n_observables, self.observable, self.drift_function
+        return McKeanVlasov, arguments
 
     def __repr__(self) -> str:
         names = f"{self.observable.__name__}, {self.drift_function.__name__}"
@@ -193,15 +212,25 @@ class McKeanVlasov(System):
         )
 
     def _check_outputs(self) -> None:
-        theta = np.full((1, self.dim), 0.5)
-        mean_field = np.full(self.n_observables, np.nan)
-        observed = self._mean_field(self.pieces, theta)
-        force = np.full((1, self.dim), np.nan)
-        mean_field[:] = 0.25
-        kernels.drifts(self.pieces, theta, mean_field, force)
-        for name, values in (("observable", observed), ("drift", force)):
-            if not np.isfinite(values).all():
+        """Refuse functions that leave an entry of `out` as it is, or NaN, wherever they are tried.
+
+        A formula may have its singularity at one of the points.
+        """
+        for name in ("observable", "drift"):
+            tried = [self._outputs(name, point) for point in PROBES]
+            values = np.array(tried)
+            if not np.isfinite(values).any(axis=0).all():
                 raise ValueError(
                     f"need {name} to write a finite number to every entry of out, got "
-                    f"{values.ravel().tolist()} at theta = 0.5; check its formula and its indices"
+                    f"{values[0].ravel().tolist()} at theta = {PROBES[0]}, and no better at "
+                    f"{PROBES[1:]}; check its formula and its indices"
                 )
+
+    def _outputs(self, name: str, point: float) -> NDArray[np.float64]:
+        """Return what one of the functions writes for a particle with equal coordinates."""
+        theta = np.full((1, self.dim), point)
+        if name == "observable":
+            return self._mean_field(self.pieces, theta)
+        force = np.full((1, self.dim), np.nan)
+        kernels.drifts(self.pieces, theta, np.full(self.n_observables, point / 2), force)
+        return force

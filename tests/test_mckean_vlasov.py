@@ -2,6 +2,11 @@
 
 import functools
 import math
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import oracles
@@ -153,7 +158,7 @@ def half_output(theta, mean_field, out):
 
 
 def infinite(theta, mean_field, out):
-    out[0] = mean_field[0] / (theta[0] - 0.5)
+    out[0] = mean_field[0] / (theta[0] - theta[0])
 
 
 def beyond(theta, mean_field, out):
@@ -168,6 +173,52 @@ def beyond_observables(theta, mean_field, out):
 def test_a_function_that_does_not_compile_is_refused(function):
     with pytest.raises(TypeError, match="numba can compile"):
         sde.McKeanVlasov(1, 1, position, function)
+
+
+def singular(theta, mean_field, out):
+    out[0] = 0.1 / (theta[0] - 0.5) - mean_field[0]
+
+
+def test_a_drift_may_have_a_singularity_where_it_is_tried():
+    system = sde.McKeanVlasov(1, 1, position, singular)
+    np.testing.assert_allclose(system.drift([[0.6], [0.4]]), [[0.5], [-1.5]])
+
+
+def overwrites_theta(theta, mean_field, out):
+    theta[0] = 0.0
+    out[0] = mean_field[0] - theta[0]
+
+
+def overwrites_mean_field(theta, mean_field, out):
+    mean_field[0] = 5.0
+    out[0] = mean_field[0] - theta[0]
+
+
+def overwrites_and_observes(theta, out):
+    out[0] = theta[0]
+    theta[0] = 7.0
+
+
+@pytest.mark.parametrize(
+    "functions",
+    [
+        (position, overwrites_theta),
+        (position, overwrites_mean_field),
+        (overwrites_and_observes, pull),
+    ],
+)
+def test_a_function_that_writes_to_what_it_is_given_is_refused(functions):
+    culprit = next(f for f in functions if f.__name__.startswith("overwrites"))
+    with pytest.raises(TypeError) as caught:
+        sde.McKeanVlasov(1, 1, *functions)
+    message = str(caught.value)
+    assert "write to out alone" in message
+    assert f"got {culprit.__name__}" in message
+    assert "readonly" in message
+    # numba's own words, about this line, and not about our loops
+    line = culprit.__code__.co_firstlineno + (1 if culprit is not overwrites_and_observes else 2)
+    assert f"line {line}" in message
+    assert "over_lanes" not in message
 
 
 @pytest.mark.parametrize(("dim", "function"), [(1, no_output), (2, half_output), (1, infinite)])
@@ -207,3 +258,54 @@ def test_fingerprints_tell_systems_apart(ornstein_uhlenbeck):
     same = sde.McKeanVlasov(1, 1, position, pull)
     other = sde.McKeanVlasov(1, 1, position, half_output)
     assert same.fingerprint == ornstein_uhlenbeck.fingerprint != other.fingerprint
+
+
+PICKLED = """
+import pickle, sys
+import numpy as np
+import sde
+
+system, theta = pickle.loads(sys.stdin.buffer.read())
+noise = sde.StableNoise(1.5, "II")
+for dtype in ("float64", "float32"):
+    again = sde.simulate(system, noise, n=200, t1=1.0, dt=0.25, dtype=dtype).theta
+    assert (again == theta[dtype]).all()
+"""
+
+
+@pytest.mark.parametrize("kind", ["network", "user"])
+def test_a_system_that_was_used_can_be_sent_to_another_process(kind):
+    # what was compiled stays behind: its addresses mean nothing there
+    if kind == "network":
+        system = sde.MeanFieldNetwork([[0.3, 0.1], [-0.2, 0.4]], [1, -1])
+    else:
+        system = sde.McKeanVlasov(1, 1, position, pull)
+    noise = sde.StableNoise(1.5, "II")
+    theta = {
+        dtype: sde.simulate(system, noise, n=200, t1=1.0, dt=0.25, dtype=dtype).theta
+        for dtype in ("float64", "float32")
+    }
+    sent = pickle.dumps((system, theta))
+    paths = [str(Path(sde.__file__).parents[1]), str(Path(__file__).parent)]
+    done = subprocess.run(
+        [sys.executable, "-c", PICKLED],
+        input=sent,
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.parametrize("kind", ["network", "user"])
+def test_a_pickled_system_defines_the_same_dynamics(kind):
+    if kind == "network":
+        system = sde.MeanFieldNetwork([[0.3, 0.1], [-0.2, 0.4]], [1, -1])
+        before = system.pieces.observe
+        assert "pieces" not in system.__getstate__()
+        assert before == system.pieces.observe  # the system itself keeps its own
+    else:
+        system = sde.McKeanVlasov(1, 1, position, pull)
+    copy = pickle.loads(pickle.dumps(system))
+    assert copy.fingerprint == system.fingerprint
+    assert repr(copy) == repr(system)
