@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from sde.native import Callee
@@ -79,13 +80,24 @@ def _type_by_precision(typing: Any, double: Any, single: Any, given: Any) -> Any
     return inner.return_type(double, single, given), emit
 
 
+_INTEGERS: dict[Any, Any] = {types.float64: types.int64, types.float32: types.int32}
+
+
+def _check_floating(x: Any) -> None:
+    """Refuse a type that is neither double nor single precision."""
+    if x not in _INTEGERS:
+        raise TypingError(f"need a float64 or a float32, got {x}; convert it with float()")
+
+
 def _type_fma(_context: Any, a: Any, _b: Any, _c: Any) -> Any:
     """Type and emit ``a * b + c``, rounded once."""
+    _check_floating(a)
     return a(a, a, a), lambda _context, builder, _signature, args: builder.fma(*args)
 
 
 def _type_polynomial(_context: Any, x: Any, coefficients: Any) -> Any:
     """Type and emit Horner's rule over a pair of tuples of coefficients, lowest power first."""
+    _check_floating(x)
     member = int(x == types.float32)
     count = len(coefficients[member])
 
@@ -99,18 +111,19 @@ def _type_polynomial(_context: Any, x: Any, coefficients: Any) -> Any:
     return x(x, coefficients), emit
 
 
-_INTEGERS: dict[Any, Any] = {types.float64: types.int64, types.float32: types.int32}
 _KINDS: dict[Any, Any] = {types.float64: ir.DoubleType(), types.float32: ir.FloatType()}
 
 
 def _type_to_bits(_context: Any, x: Any) -> Any:
     """Type and emit the bits of x, as an integer of its width."""
+    _check_floating(x)
     kind = ir.IntType(x.bitwidth)
     return _INTEGERS[x](x), lambda _context, builder, _signature, args: builder.bitcast(*args, kind)
 
 
 def _type_bits_like(_context: Any, x: Any, bits: Any) -> Any:
     """Type and emit the number of the type of x that has these bits, or the low ones of these."""
+    _check_floating(x)
 
     def emit(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
         # numba's arithmetic on integers of 32 bits gives 64; LLVM undoes the detour

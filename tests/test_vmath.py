@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numba import njit, types
+from numba.core.errors import TypingError
 from vmath_loops import LOOPS, NAMES, values
 
 from sde import vmath
@@ -38,6 +39,14 @@ def test_special_values(name: str, x: list[float], expected: list[float]) -> Non
     padded = np.array([*x, NAN] * 8)  # long enough for the vector part of the loop
     np.testing.assert_array_equal(values(name, padded), np.array([*expected, NAN] * 8))
     np.testing.assert_array_equal(values(name, padded[: len(x)]), expected)  # and the scalar part
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith("log")])
+def test_an_integer_is_refused_by_its_type(name: str) -> None:
+    function = getattr(vmath, name)
+    with pytest.raises(TypingError, match="need a float64 or a float32, got int64"):
+        function(1)
+    assert function(0.25) == values(name, np.full(16, 0.25))[0]
 
 
 @pytest.mark.parametrize("name", ["tanh", "erf"])
