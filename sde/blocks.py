@@ -11,6 +11,7 @@ from sde.lanes import WIDTH, for_lanes, lane_sum
 from sde.native import (
     SOURCE_DIGEST,
     BlockFunction,
+    Callee,
     block_function,
     compiled,
     floats_at,
@@ -127,7 +128,7 @@ def why_not_compiled(function: Callable[..., None], inputs: int) -> str:
     given = types.Array(types.float64, 1, "A", readonly=True)
     out = types.Array(types.float64, 1, "A")
     try:
-        compiled()(function).inner.compile((given,) * inputs + (out,))  # type: ignore[attr-defined]  # a Callee's
+        Callee(function).inner.compile((given,) * inputs + (out,))
     except NumbaError as error:
         lines = str(error).splitlines()
         failed = lines[0].startswith("Failed in nopython mode")  # whatever the reason is

@@ -178,11 +178,7 @@ def _make_advance_replicates() -> Any:
             rows = blocks if keeping else 0
             size = pieces.n_slopes * WIDTH
             slopes = aligned(rows * size, pieces.inputs.dtype).reshape(rows, size)
-            still = Task(0.0, 1, False, True, 0, 0)
-            weights = np.empty(0, pieces.inputs.dtype)
-            observe_alone(
-                Sweep(function, pieces, own, still, weights, theta[r], slopes), mean_field[0]
-            )
+            observe_alone(function, pieces, own, theta[r], slopes, mean_field[0])
             failed[r] = _alone(
                 pieces, own, task, (0, steps), theta[r], mean_field, slopes, function, 1
             )

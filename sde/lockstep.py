@@ -15,7 +15,7 @@ from sde.block_steps import Pieces, empty_scratch, find_drift, load, prepare, st
 from sde.lanes import WIDTH
 from sde.native import PARALLEL, SOURCE_DIGEST, aligned, compiled
 from sde.sampling import Draws, draw_block
-from sde.sweeps import Sweep, Task, observe_alone, sweeper
+from sde.sweeps import observe_alone, sweeper
 
 __all__ = ["FIRST", "FROZEN", "LARGEST_MEAN", "LARGEST_SUP", "run_schemes"]
 
@@ -113,8 +113,7 @@ def _run_replicate(
     nothing = np.empty((0, 0))
     buffers = (aligned(size, number), aligned(size, number))
     given = flow.shape[0] > 0
-    still = Task(0.0, 1, False, True, 0, 0)
-    observe_alone(Sweep(function, pieces, draws, still, weights[0], initial, nothing), mean_field)
+    observe_alone(function, pieces, draws, initial, nothing, mean_field)
     for s in range(schemes):
         theta[s] = initial
         prepare(pieces, flow[0] if given and s == 1 else mean_field, weights[s])
@@ -132,8 +131,7 @@ def _run_replicate(
             if given and s == 1:
                 prepare(pieces, flow[step + 1], weights[s])
             else:
-                sweep = Sweep(function, pieces, draws, still, weights[0], theta[s], nothing)
-                observe_alone(sweep, mean_field)
+                observe_alone(function, pieces, draws, theta[s], nothing, mean_field)
                 prepare(pieces, mean_field, weights[s])
             largest, mean = _distances(theta[0], theta[s])
             if step + 1 == ratios[s]:

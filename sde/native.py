@@ -2,9 +2,9 @@
 
 A kernel is assembled at run time from small compiled pieces (a noise law, a feature, a loss).
 The pieces meet through plain C function pointers, so that the parallel drivers are compiled once
-and cached on disk, whichever pieces a user combines. That takes four names:
-`compiled`, `expanded` and `block_function` compile, `call_block` calls. Most others deal with
-memory at an address.
+and cached on disk, whichever pieces a user combines. `compiled`, `expanded`,
+`block_function` and `typed_function` compile, `call_block` and `call_at` call. Most other names
+deal with memory at an address.
 """
 
 import functools
@@ -26,6 +26,7 @@ __all__ = [
     "PARALLEL",
     "SOURCE_DIGEST",
     "BlockFunction",
+    "Callee",
     "aligned",
     "array_at",
     "block_function",
@@ -133,7 +134,7 @@ PARALLEL = {
 
 
 class BlockFunction:
-    """A compiled block function and its address; the address is valid while the object lives."""
+    """A compiled function and its address; the address is valid while the object lives."""
 
     def __init__(self, native: Any) -> None:
         self._native = native
@@ -313,8 +314,7 @@ def inlined(function: Function) -> Function:
     closes over it can be cached.
     """
     options = {"forceinline": True, "error_model": "numpy", "fastmath": False}
-    options |= {"no_cfunc_wrapper": True}
-    return register_jitable(**options)(function)
+    return register_jitable(no_cfunc_wrapper=True, **options)(function)
 
 
 @inlined

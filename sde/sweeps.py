@@ -198,15 +198,19 @@ def average(sums: Any, n: int, mean_field: Any) -> None:
 
 
 @compiled()
-def observe_alone(sweep: Sweep, mean_field: Any) -> None:
+def observe_alone(
+    function: int, pieces: Pieces, draws: Draws, theta: Any, slopes: Any, mean_field: Any
+) -> None:
     """Write the empirical means of the observables, to the same bits, in the calling thread.
 
-    The sweep is one in which nothing moves.
+    `function` is that of `sweeper`; nothing moves, and nothing is drawn.
     """
-    n, panel = len(sweep.theta), sweep.pieces.panel
-    blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n, panel)
+    n = len(theta)
+    blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n, pieces.panel)
     sums, turn = np.empty((chunks, mean_field.size)), Turn(0, False, False)
-    rooms = empty_rooms(sweep.pieces, 1)
+    rooms, weights = empty_rooms(pieces, 1), np.empty(0, pieces.inputs.dtype)
+    still = Task(0.0, 1, False, True, 0, 0)
+    sweep = Sweep(function, pieces, draws, still, weights, theta, slopes)
     for chunk in range(chunks):
         bounds = chunk_bounds(chunk, chunks, blocks)
         sweep_chunk(sweep, turn, sums[chunk], rooms, 0, bounds)

@@ -144,8 +144,8 @@ class McKeanVlasov(System):
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong kind, or a function does not compile or does not write
-        finite numbers to all of `out` at any of three test points.
+        If an argument is of the wrong kind, or a function does not compile or does not write a
+        number to all of `out` at a test point, or no finite one at any of three.
 
     Examples
     --------
@@ -212,18 +212,17 @@ class McKeanVlasov(System):
         )
 
     def _check_outputs(self) -> None:
-        """Refuse functions that leave an entry of `out` as it is, or NaN, wherever they are tried.
+        """Refuse functions that leave an entry of `out` as it is, NaN, or infinite where tried.
 
-        A formula may have its singularity at one of the points.
+        A formula may have its singularity, where it is infinite, at the first of the points.
         """
         for name in ("observable", "drift"):
-            tried = [self._outputs(name, point) for point in PROBES]
-            values = np.array(tried)
-            if not np.isfinite(values).any(axis=0).all():
+            values = np.array([self._outputs(name, point) for point in PROBES])
+            if np.isnan(values[0]).any() or not np.isfinite(values).any(axis=0).all():
                 raise ValueError(
                     f"need {name} to write a finite number to every entry of out, got "
-                    f"{values[0].ravel().tolist()} at theta = {PROBES[0]}, and no better at "
-                    f"{PROBES[1:]}; check its formula and its indices"
+                    f"{values[0].ravel().tolist()} at theta = {PROBES[0]}; check its "
+                    "formula and its indices"
                 )
 
     def _outputs(self, name: str, point: float) -> NDArray[np.float64]:

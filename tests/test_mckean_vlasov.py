@@ -161,6 +161,11 @@ def infinite(theta, mean_field, out):
     out[0] = mean_field[0] / (theta[0] - theta[0])
 
 
+def only_far_away(theta, mean_field, out):
+    if theta[0] > 1:
+        out[0] = mean_field[0]
+
+
 def beyond(theta, mean_field, out):
     out[1] = theta[0] + mean_field[0]
 
@@ -221,7 +226,9 @@ def test_a_function_that_writes_to_what_it_is_given_is_refused(functions):
     assert "over_lanes" not in message
 
 
-@pytest.mark.parametrize(("dim", "function"), [(1, no_output), (2, half_output), (1, infinite)])
+@pytest.mark.parametrize(
+    ("dim", "function"), [(1, no_output), (2, half_output), (1, infinite), (1, only_far_away)]
+)
 def test_a_function_that_does_not_write_finite_numbers_is_refused(dim, function):
     with pytest.raises(ValueError, match=r"drift to write a finite number.*(nan|inf)"):
         sde.McKeanVlasov(dim, 1, position, function)
