@@ -2,15 +2,13 @@
 
 import functools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["blas_alone", "one_thread"]
-
-Driver = TypeVar("Driver", bound=Callable[..., Any])
+__all__ = ["one_thread"]
 
 _LOCK = threading.RLock()
 
@@ -32,19 +30,3 @@ def one_thread() -> Iterator[None]:
     """
     with _LOCK, _controller().limit(limits=1, user_api="blas"):
         yield
-
-
-def blas_alone(driver: Driver) -> Driver:
-    """Let a driver, whose first argument is `Pieces`, call a BLAS that starts no threads.
-
-    Products of blocks are small, and the driver's threads work on different blocks.
-    """
-
-    @functools.wraps(driver)
-    def guarded(pieces: Any, *arguments: Any) -> Any:
-        if pieces.panel == 1:
-            return driver(pieces, *arguments)
-        with one_thread():
-            return driver(pieces, *arguments)
-
-    return cast(Driver, guarded)

@@ -15,12 +15,12 @@ __all__ = [
     "Room",
     "Turn",
     "can_keep_slopes",
-    "empty_blocks",
+    "empty_block",
     "empty_scratch",
     "find_drift",
     "kept_at",
     "load",
-    "load_blocks",
+    "load_block",
     "observe",
     "place_in",
     "prepare",
@@ -28,25 +28,25 @@ __all__ = [
     "room_for_slopes",
     "room_size",
     "store",
-    "store_blocks",
+    "store_block",
     "update",
 ]
 
 #: Most bytes of slopes that are kept from the observables of a step to the drift of the next. They
 #: save a second evaluation of the features, a quarter of the time, for memory of several times the
 #: state. A virtual machine may take as long to hand out new memory as dozens of such evaluations
-#: take, where none is a product of matrices: for fewer steps, only this share of the bytes is kept.
+#: take, if particles have fewer than `MANY_COORDINATES`: for fewer steps, only this share of the
+#: bytes is kept.
 KEPT = 1 << 29
-MANY_STEPS, SHARE_FOR_FEW = 100, 8
+MANY_STEPS, SHARE_FOR_FEW, MANY_COORDINATES = 100, 8, 32
 
 
 class Pieces(NamedTuple):
     """A system as the kernels see it: three block functions, the sizes and arrays they need.
 
     `n_scratch` and `n_slopes` count rows of a block: of scratch space, and of what `observe` can
-    keep for `find_drift` (none if zero). `panel` is the number of blocks that the block functions
-    take at a time: several if they call BLAS, else one. `prepare` reads `data`. `observe` and
-    `find_drift` read `inputs`, in the precision in which they and all blocks are computed.
+    keep for `find_drift` (none if zero). `prepare` reads `data`. `observe` and `find_drift` read
+    `inputs`, in the precision in which they and all blocks are computed.
     """
 
     observe: int
@@ -57,7 +57,6 @@ class Pieces(NamedTuple):
     n_weights: int
     n_scratch: int
     n_slopes: int
-    panel: int
     shape: NDArray[np.int64]
     data: NDArray[np.float64]
     inputs: NDArray[np.floating]
@@ -76,8 +75,8 @@ class Turn(NamedTuple):
 
 
 @expanded
-def observe(pieces: Pieces, blocks: Any, count: int, sums: Any, scratch: Any, kept: int) -> None:
-    """Add the observables of the first `count` lanes of some blocks, a row each, to their sums.
+def observe(pieces: Pieces, block: Any, count: int, sums: Any, scratch: Any, kept: int) -> None:
+    """Add the observables of the first `count` lanes of a block to their sums.
 
     `kept` is the address where slopes are kept, or 0.
     """
@@ -85,7 +84,7 @@ def observe(pieces: Pieces, blocks: Any, count: int, sums: Any, scratch: Any, ke
         pieces.observe,
         pieces.shape.ctypes.data,
         pieces.inputs.ctypes.data,
-        blocks.ctypes.data,
+        block.ctypes.data,
         count,
         sums.ctypes.data,
         scratch.ctypes.data,
@@ -97,40 +96,38 @@ def observe(pieces: Pieces, blocks: Any, count: int, sums: Any, scratch: Any, ke
 @expanded
 def prepare(pieces: Pieces, mean_field: Any, weights: Any) -> None:
     """Write what the drift needs to know of a mean field, rounded to the precision of `weights`."""
-    exact = np.empty(weights.size)
+    rounding = weights.itemsize < mean_field.itemsize
+    exact = np.empty(weights.size if rounding else 0)
     call_block(
         pieces.prepare,
         pieces.shape.ctypes.data,
         pieces.data.ctypes.data,
         mean_field.ctypes.data,
-        exact.ctypes.data,
+        exact.ctypes.data if rounding else weights.ctypes.data,
         0,
         0,
         0,
         0,
     )
-    for i in range(weights.size):  # a cast of arrays takes seconds to compile
+    for i in range(exact.size):  # a cast of arrays takes seconds to compile
         weights[i] = exact[i]
 
 
 @expanded
 def find_drift(
-    pieces: Pieces, blocks: Any, count: int, weights: Any, forces: Any, scratch: Any, kept: int
+    pieces: Pieces, block: Any, weights: Any, force: Any, scratch: Any, kept: int
 ) -> None:
-    """Write the drift of as many blocks as have `count` lanes, a row each.
-
-    `kept` is the address of their kept slopes, or 0.
-    """
+    """Write the drift of a block; `kept` is the address of its kept slopes, or 0."""
     call_block(
         pieces.drift,
         pieces.shape.ctypes.data,
         pieces.inputs.ctypes.data,
-        blocks.ctypes.data,
+        block.ctypes.data,
         weights.ctypes.data,
-        forces.ctypes.data,
+        force.ctypes.data,
         scratch.ctypes.data,
         kept,
-        count,
+        0,
     )
 
 
@@ -157,10 +154,10 @@ def update(block: Any, dt: float, force: Any, noise: Any, count: int, largest: f
 
 
 class Room(NamedTuple):
-    """Where the blocks of a panel, their forces, the noise of one of them, and the rest lie."""
+    """Where a copy of a block, its drift, its noise, and the rest lie."""
 
-    blocks: Any
-    forces: Any
+    block: Any
+    force: Any
     noise: Any
     scratch: Any
 
@@ -168,79 +165,72 @@ class Room(NamedTuple):
 @expanded
 def room_size(pieces: Pieces) -> int:
     """Return the bytes of a room."""
-    panel = pieces.panel * pieces.dim * WIDTH * pieces.inputs.itemsize
+    block = pieces.dim * WIDTH
     scratch = max(SCRATCH, pieces.n_scratch * WIDTH)
-    return 2 * panel + (pieces.dim * WIDTH + scratch) * pieces.data.itemsize
+    return 2 * block * pieces.inputs.itemsize + (block + scratch) * pieces.data.itemsize
 
 
 @expanded
 def room_at(place: int, pieces: Pieces) -> Room:
     """View memory at an address as a room."""
-    shape, number = (pieces.panel, pieces.dim * WIDTH), pieces.inputs.dtype
-    size = pieces.panel * pieces.dim * WIDTH * pieces.inputs.itemsize
-    noise = floats_at(place + 2 * size, pieces.dim * WIDTH)
-    scratch = floats_at(
-        place + 2 * size + 8 * pieces.dim * WIDTH, max(SCRATCH, pieces.n_scratch * WIDTH)
-    )
-    blocks, forces = array_at(place, shape, number), array_at(place + size, shape, number)
-    return Room(blocks, forces, noise, scratch)
+    count, number = pieces.dim * WIDTH, pieces.inputs.dtype
+    size = count * pieces.inputs.itemsize
+    block, force = array_at(place, (count,), number), array_at(place + size, (count,), number)
+    noise = floats_at(place + 2 * size, count)
+    scratch = floats_at(place + 2 * size + 8 * count, max(SCRATCH, pieces.n_scratch * WIDTH))
+    return Room(block, force, noise, scratch)
 
 
 @expanded
-def empty_blocks(pieces: Pieces) -> Any:
-    """Return room for the blocks of a panel, a row each, in the precision of the pieces."""
-    room = aligned(pieces.panel * pieces.dim * WIDTH, pieces.inputs.dtype)
-    return room.reshape(pieces.panel, pieces.dim * WIDTH)
+def empty_block(pieces: Pieces) -> Any:
+    """Return room for a block, in the precision of the pieces."""
+    return aligned(pieces.dim * WIDTH, pieces.inputs.dtype)
 
 
 @expanded
-def place_in(theta: Any, first: int, count: int, copies: Any, turn: Turn) -> int:
-    """Return the address of the panel of the `count` particles from `first` on, or 0.
+def place_in(theta: Any, first: int, count: int, copy: Any, turn: Turn) -> int:
+    """Return the address of the block of the `count` particles from `first` on, or 0.
 
-    They can be worked on where they lie if they fill the panel, are arranged and stay so, and start
-    a cache line. Else there is room for their copies.
+    They can be worked on where they lie if they fill it, are arranged and stay so, and start a
+    cache line. Else there is room for a copy.
     """
-    place: int = theta.ctypes.data + first * theta.shape[1] * copies.itemsize
-    staying = turn.arranged and turn.arranging and count == copies.shape[0] * WIDTH
+    place: int = theta.ctypes.data + first * theta.shape[1] * copy.itemsize
+    staying = turn.arranged and turn.arranging and count == WIDTH
     return place if staying and place % CACHE_LINE == 0 else 0
 
 
 @expanded
-def load_blocks(theta: Any, first: int, count: int, blocks: Any, arranged: bool) -> None:
-    """Copy the `count` particles from `first` on to as many blocks as they fill.
+def load_block(theta: Any, first: int, count: int, block: Any, arranged: bool) -> None:
+    """Copy the `count` particles from `first` on to a block.
 
-    If `arranged`, the memory of each full block of particles holds a row a coordinate already.
+    If `arranged`, the memory of a full block of particles holds a row a coordinate already.
     """
-    for b in range((count + WIDTH - 1) // WIDTH):
-        start, lanes = first + b * WIDTH, min(WIDTH, count - b * WIDTH)
-        if arranged and lanes == WIDTH:
-            _copy(_block_at(theta, start // WIDTH, blocks), _block_at(blocks, b, blocks), blocks)
-        else:
-            load(theta, start, lanes, blocks[b])
+    if arranged and count == WIDTH:
+        _copy(_address(theta, first), block.ctypes.data, block)
+    else:
+        load(theta, first, count, block)
 
 
 @expanded
-def store_blocks(blocks: Any, first: int, count: int, theta: Any, arranged: bool) -> None:
-    """Copy what `load_blocks` copied back; leave full blocks arranged if asked to."""
-    for b in range((count + WIDTH - 1) // WIDTH):
-        start, lanes = first + b * WIDTH, min(WIDTH, count - b * WIDTH)
-        if arranged and lanes == WIDTH:
-            _copy(_block_at(blocks, b, blocks), _block_at(theta, start // WIDTH, blocks), blocks)
-        else:
-            store(blocks[b], start, lanes, theta)
+def store_block(block: Any, first: int, count: int, theta: Any, arranged: bool) -> None:
+    """Copy what `load_block` copied back; leave a full block arranged if asked to."""
+    if arranged and count == WIDTH:
+        _copy(block.ctypes.data, _address(theta, first), block)
+    else:
+        store(block, first, count, theta)
 
 
 @expanded
-def _block_at(array: Any, number: int, blocks: Any) -> int:
-    """Return the address of a block in an array that consists of blocks."""
-    address: int = array.ctypes.data + number * blocks.shape[1] * blocks.itemsize
+def _address(theta: Any, first: int) -> int:
+    """Return the address of a particle, where the rows of an array lie side by side."""
+    address: int = theta.ctypes.data + first * theta.shape[1] * theta.itemsize
     return address
 
 
 @compiled()
-def _copy(source: int, target: int, blocks: Any) -> None:
+def _copy(source: int, target: int, block: Any) -> None:
     """Copy a block from one address to another."""
-    size, number = blocks.shape[1], blocks.dtype
+    size, number = block.size, block.dtype
     from_row, to_row = array_at(source, (size,), number), array_at(target, (size,), number)
     for i in range(size):
         to_row[i] = from_row[i]
@@ -248,7 +238,7 @@ def _copy(source: int, target: int, blocks: Any) -> None:
 
 @expanded
 def empty_scratch(pieces: Pieces) -> Any:
-    """Return the scratch space that a panel needs."""
+    """Return the scratch space that a block needs."""
     return aligned(max(SCRATCH, pieces.n_scratch * WIDTH), pieces.data.dtype)
 
 
@@ -261,7 +251,7 @@ def kept_at(slopes: Any, block: int) -> int:
 def can_keep_slopes(pieces: Pieces, n: int, steps: int) -> bool:
     """Return whether the slopes of n particles are worth keeping from each step to the next."""
     size = pieces.inputs.itemsize * n * pieces.n_slopes
-    pays = steps >= MANY_STEPS or pieces.panel > 1
+    pays = steps >= MANY_STEPS or pieces.dim >= MANY_COORDINATES
     return 0 < size <= (KEPT if pays else KEPT // SHARE_FOR_FEW)
 
 

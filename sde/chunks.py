@@ -1,21 +1,18 @@
 """Chunks of blocks: what a thread, or a process of MPI, takes at a time.
 
 A chunk sums in the order of its blocks, and the sums of the chunks are added in order. How many
-there are depends on the number of particles and the panel (blocks that BLAS takes at a time) alone,
-so that results depend neither on threads nor on processes.
+there are depends on the number of particles alone, so that results depend neither on threads nor on
+processes.
 """
 
 from sde.lanes import WIDTH
 from sde.native import expanded
 
-__all__ = ["FEW_CHUNKS", "chunk_bounds", "chunk_count"]
+__all__ = ["chunk_bounds", "chunk_count"]
 
 #: Most chunks of a sweep: enough to balance two to sixty-four threads, few enough to keep the
 #: sums of the chunks small beside the state.
 CHUNKS = 256
-
-#: Chunks that are not merged to fill a panel, so that threads have something to share.
-FEW_CHUNKS = 8
 
 
 @expanded
@@ -25,8 +22,6 @@ def chunk_bounds(chunk: int, chunks: int, blocks: int) -> tuple[int, int]:
 
 
 @expanded
-def chunk_count(n: int, panel: int) -> int:
-    """Return the number of chunks of n particles, of which `panel` blocks are taken at a time."""
-    blocks = (n + WIDTH - 1) // WIDTH
-    panels = (blocks + panel - 1) // panel
-    return min(CHUNKS, max(panels, min(blocks, FEW_CHUNKS)))
+def chunk_count(n: int) -> int:
+    """Return the number of chunks of n particles."""
+    return min(CHUNKS, (n + WIDTH - 1) // WIDTH)

@@ -93,13 +93,13 @@ class Ranks:
     add them in the order in which one process would: the mean field is the same to the bit.
     """
 
-    def __init__(self, comm: Any, n: int, panel: int) -> None:
+    def __init__(self, comm: Any, n: int) -> None:
         from mpi4py import MPI
 
         self.comm, self.n, self.in_place = comm, n, MPI.IN_PLACE
-        self.chunks = [ranks.share(n, panel, rank, comm.size) for rank in range(comm.size)]
+        self.chunks = [ranks.share(n, rank, comm.size) for rank in range(comm.size)]
         self.mine = self.chunks[comm.rank].start, self.chunks[comm.rank].stop
-        self.rows = ranks.particles(n, panel, self.chunks[comm.rank])
+        self.rows = ranks.particles(n, self.chunks[comm.rank])
         self.parameters: Parameters = {
             "first": self.rows.start,
             "rank": comm.rank,
@@ -166,11 +166,8 @@ class Ranks:
         return -1
 
 
-def crew_of(comm: Any, n: int, panel: int) -> Crew:
-    """Return who works on n particles: this process alone, or with those of a communicator.
-
-    `panel` is that of the system's `Pieces`: processes share whole chunks.
-    """
+def crew_of(comm: Any, n: int) -> Crew:
+    """Return who works on n particles: this process alone, or with those of a communicator."""
     if comm is None:
         return Alone(n)
     if not all(
@@ -180,4 +177,4 @@ def crew_of(comm: Any, n: int, panel: int) -> Crew:
             f"need an MPI communicator comm, got {validation.show(comm)}; pass MPI.COMM_WORLD of "
             "mpi4py"
         )
-    return Ranks(comm, n, panel)
+    return Ranks(comm, n)

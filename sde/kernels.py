@@ -6,9 +6,6 @@ drift from the last mean field, its noise, its update, and adds to the sums that
 field. What is specific to a system or to a noise law is behind a function pointer and works on a
 whole block, so that the drivers below are compiled once for all of them.
 
-Where BLAS takes the sums over coordinates and data, it is given several blocks, a panel, at a time:
-it arranges the data anew for each product.
-
 Threads share chunks of blocks (`sde.chunks`), whose sums are added in order: the result does not
 depend on the number of threads.
 """
@@ -19,16 +16,15 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from sde.blas import blas_alone
 from sde.block_steps import (
     Pieces,
     Turn,
-    empty_blocks,
+    empty_block,
     empty_scratch,
     find_drift,
-    load_blocks,
+    load_block,
     prepare,
-    store_blocks,
+    store_block,
 )
 from sde.chunks import chunk_bounds, chunk_count
 from sde.lanes import WIDTH
@@ -41,7 +37,7 @@ from sde.sweeps import (
     empty_rooms,
     no_draws,
     observe_alone,
-    panel_at,
+    particles_of,
     sweep_chunk,
     sweeper,
 )
@@ -62,13 +58,12 @@ def _find_chunk_drifts(
     pieces: Pieces, theta: Any, weights: Any, out: Any, bounds: tuple[int, int]
 ) -> None:
     """Write the drift of the particles of one chunk."""
-    blocks, forces = empty_blocks(pieces), empty_blocks(pieces)
-    scratch = empty_scratch(pieces)
-    for b in range(bounds[0], bounds[1], pieces.panel):
-        first, count = panel_at(b, min(b + pieces.panel, bounds[1]), len(theta))
-        load_blocks(theta, first, count, blocks, False)
-        find_drift(pieces, blocks, count, weights, forces, scratch, 0)
-        store_blocks(forces, first, count, out, False)
+    block, force, scratch = empty_block(pieces), empty_block(pieces), empty_scratch(pieces)
+    for b in range(bounds[0], bounds[1]):
+        first, count = particles_of(b, len(theta))
+        load_block(theta, first, count, block, False)
+        find_drift(pieces, block, weights, force, scratch, 0)
+        store_block(force, first, count, out, False)
 
 
 def _make_drifts() -> Any:
@@ -81,7 +76,7 @@ def _make_drifts() -> Any:
         n = theta.shape[0]
         weights = np.empty(pieces.n_weights, pieces.inputs.dtype)
         prepare(pieces, mean_field, weights)
-        blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n, pieces.panel)
+        blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
         for chunk in numba.prange(chunks):
             bounds = chunk_bounds(chunk, chunks, blocks)
             _find_chunk_drifts(pieces, theta, weights, out, bounds)
@@ -125,7 +120,7 @@ def _make_advance(*, together: bool) -> Any:
         """
         _ = digest
         n = theta.shape[0]
-        blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n, pieces.panel)
+        blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
         sums = np.empty((chunks, pieces.n_observables))
         finite = np.empty(chunks, dtype=np.bool_)
         weights = np.empty(pieces.n_weights, pieces.inputs.dtype)
@@ -186,7 +181,6 @@ def _make_advance_replicates() -> Any:
     return advance_replicates
 
 
-@blas_alone
 def advance(
     pieces: Pieces,
     draws: Draws,
@@ -224,7 +218,6 @@ def observables(
 _drifts = _make_drifts()
 
 
-@blas_alone
 def drifts(
     pieces: Pieces, theta: NDArray[Any], mean_field: NDArray[np.float64], out: NDArray[Any]
 ) -> None:
@@ -240,7 +233,6 @@ def drifts(
 _advance_replicates = _make_advance_replicates()
 
 
-@blas_alone
 def advance_replicates(
     pieces: Pieces,
     draws: Draws,

@@ -18,11 +18,12 @@ from sde.native import compiled
 
 __all__ = [
     "HALF",
+    "WIDE",
     "WIDTH",
     "for_half",
     "for_lanes",
     "for_lanes_by_eight",
-    "for_lanes_by_two",
+    "has_wide_vectors",
     "lane_sum",
     "load",
     "store",
@@ -35,7 +36,8 @@ HALF = WIDTH // 2
 
 #: Vectors that a loop works on at once, unless it says otherwise. With AVX-512, whose vectors have
 #: so many bits and which has 32 registers of them, all loops do.
-INTERLEAVED, WIDE = 4, 512
+INTERLEAVED = 4
+WIDE = 512
 
 _WORD = ir.IntType(64)
 
@@ -79,10 +81,15 @@ def _emit_loop(builder: Any, count: int, wishes: dict[str, int], body: Any, kind
     return added
 
 
+def has_wide_vectors(context: Any) -> bool:
+    """Return whether the machine that is compiled for has vectors of `WIDE` bits."""
+    features: str = context.codegen().magic_tuple()[2]
+    return "+avx512f" in features.split(",")
+
+
 def _wishes(context: Any, kinds: Any, vectors: int) -> dict[str, int]:
     """Return how a loop over arrays, and other things, of these types is to be vectorised."""
-    features: str = context.codegen().magic_tuple()[2]
-    if "+avx512f" not in features.split(","):
+    if not has_wide_vectors(context):
         return {"interleave.count": vectors}
     bits = max(kind.dtype.bitwidth for kind in kinds if isinstance(kind, types.Array))
     return {"vectorize.width": WIDE // bits, "interleave.count": INTERLEAVED}
@@ -123,9 +130,6 @@ for_lanes: Any = _lanes_intrinsic(WIDTH)
 #: The same, on eight vectors of 32 bytes at once, for a long chain that needs few constants: a tanh
 #: takes a tenth less time than on four, and on four two thirds of what it takes on one.
 for_lanes_by_eight: Any = _lanes_intrinsic(WIDTH, vectors=8)
-
-#: The same, on two vectors of 32 bytes at once, for a body that holds many sums in registers.
-for_lanes_by_two: Any = _lanes_intrinsic(WIDTH, vectors=2)
 
 #: The same for the first half of the lanes.
 for_half: Any = _lanes_intrinsic(HALF)

@@ -10,7 +10,6 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from sde.blas import blas_alone
 from sde.block_steps import Pieces, empty_scratch, find_drift, load, prepare, store, update
 from sde.lanes import WIDTH
 from sde.native import PARALLEL, SOURCE_DIGEST, aligned, compiled
@@ -48,7 +47,7 @@ def _take_step(
     for b in range(pending.shape[0]):
         count = min(WIDTH, n - b * WIDTH)
         load(theta, b * WIDTH, count, block)
-        find_drift(pieces, block, count, weights, force, scratch, 0)
+        find_drift(pieces, block, weights, force, scratch, 0)
         finite &= update(block, dt, force, pending[b], count, np.finfo(theta.dtype).max)
         store(block, b * WIDTH, count, theta)
         pending[b, :] = 0.0
@@ -171,7 +170,6 @@ def _make_run_schemes() -> Any:
 _run_schemes = _make_run_schemes()
 
 
-@blas_alone
 def run_schemes(
     pieces: Pieces,
     draws: Draws,

@@ -23,6 +23,7 @@ from sde.native import (
     integers_at,
     matrix_at,
 )
+from sde.products import packed_place
 
 __all__ = [
     "LOSSES",
@@ -276,7 +277,8 @@ def make_prepare(loss: Loss) -> BlockFunction:
     """Compile the block function that turns a mean field into the weights of the drift.
 
     The weight of output k and datum j is -c/m times the loss's derivative there, c the amplitude:
-    `weights[k, j]`. Behind them, `pulls[k, :, j]` is the weight times the datum.
+    `weights[k, j]`. Behind them, of each output, are the pulls as a packed matrix (`sde.products`),
+    whose column j is the weight times the datum.
     """
     digest, gradient = SOURCE_DIGEST, loss.gradient
 
@@ -291,7 +293,7 @@ def make_prepare(loss: Loss) -> BlockFunction:
         y = matrix_at(data + 8 * (1 + m * d), m, outputs)
         prediction = matrix_at(mean_field, m, outputs)
         weight = matrix_at(weights, outputs, m)
-        pulls = matrix_at(weights + 8 * m * outputs, outputs * d, m)
+        pulls = matrix_at(weights + 8 * m * outputs, outputs, d * m)
         slope = np.empty(outputs)
         for j in range(m):
             gradient(prediction[j], y[j], slope)
@@ -299,6 +301,6 @@ def make_prepare(loss: Loss) -> BlockFunction:
                 w = slope[k] * factor
                 weight[k, j] = w
                 for c in range(d):
-                    pulls[k * d + c, j] = w * x[j, c]
+                    pulls[k, packed_place(c, j, d, m)] = w * x[j, c]
 
     return prepare

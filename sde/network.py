@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sde import network_blocks, network_panels, validation
+from sde import validation
 from sde.assumptions import feature_suprema, loss_suprema
 from sde.block_steps import Pieces
 from sde.blocks import once
 from sde.features import Feature, find_feature
 from sde.identity import function_digest
 from sde.losses import Loss, check_gradient, find_loss, make_prepare, weight_count
+from sde.network_blocks import arrange, fused_products, make_drift, make_observe, scratch_rows
 from sde.systems import System, finite
 from sde.targets import targets
 
@@ -197,11 +198,10 @@ class MeanFieldNetwork(System):
         """Return the network on other data, such as a batch, as the kernels see it."""
         m, d = x.shape
         feature, loss = self.feature, self.loss
-        single, matrix = dtype == np.float32, network_panels.is_matrix_work(feature, d)
-        make = network_panels if matrix else network_blocks
-        key = (feature, matrix, network_blocks.fused_products(feature, d), single)
-        observe = once(("observe", *key), lambda: make.make_observe(feature, d, single=single))
-        drift = once(("drift", *key), lambda: make.make_drift(feature, d, single=single))
+        single = dtype == np.float32
+        key = (feature, fused_products(feature, d), single)
+        observe = once(("observe", *key), lambda: make_observe(feature, d, single=single))
+        drift = once(("drift", *key), lambda: make_drift(feature, d, single=single))
         prepare = once(("prepare", loss), lambda: make_prepare(loss))
         with np.errstate(over="ignore"):
             inputs = x.astype(dtype)
@@ -216,10 +216,9 @@ class MeanFieldNetwork(System):
             self.dim,
             y.size,
             weight_count(m, d, self.outputs),
-            make.scratch_rows(d, m),
+            scratch_rows(),
             y.size,
-            make.PANEL,
             np.array([m, d, self.outputs], dtype=np.int64),
             np.concatenate([[self.amplitude], x.ravel(), y.ravel()]),
-            inputs.ravel(),
+            arrange(feature, inputs),
         )

@@ -4,14 +4,14 @@ With a(j) the feature's argument at datum j, the observables are sums of g(a(j))
 sum over data of pulls x(j) w(j) times slopes g'(a(j)). The slopes of a state can be kept from its
 observables to its drift, one row a datum, so that one evaluation of the feature gives both.
 
-Both sums over coordinates or data are products of a small matrix and a block, which loops over the
-lanes compute. Where particles have many coordinates, `network_panels` leaves them to BLAS.
+Both sums over coordinates or data are products of a small matrix and a block (`sde.products`).
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sde.features import Feature
 from sde.intrinsics import fma
@@ -28,10 +28,10 @@ from sde.native import (
     matrix_at,
     prefetch,
 )
-from sde.products import GROUP, add_square, multiply_add
+from sde.products import add_square, multiply, pack
 
 __all__ = [
-    "PANEL",
+    "arrange",
     "fused_products",
     "make_drift",
     "make_evaluations",
@@ -41,8 +41,12 @@ __all__ = [
     "scratch_rows",
 ]
 
-#: Blocks that the block functions take at a time.
-PANEL = 1
+#: Data whose arguments are found at a time: whole groups of a product, and rows that stay in the
+#: first-level cache until their features are evaluated.
+DATA = 16
+
+#: Kept slopes that are multiplied at a time, from the second-level cache.
+KEPT_DATA = 256
 
 #: Up to this dimension the products are summed where the feature is evaluated.
 FUSED = 4
@@ -53,9 +57,9 @@ def fused_products(feature: Feature, dim: int) -> int:
     return dim if feature.geometry == "inner" and dim <= FUSED else 0
 
 
-def scratch_rows(_dim: int, _m: int) -> int:
+def scratch_rows() -> int:
     """Return the rows of scratch space that the block functions of a network need."""
-    return 1 + GROUP
+    return 1 + DATA
 
 
 def number_type(single: bool) -> Any:
@@ -63,16 +67,22 @@ def number_type(single: bool) -> Any:
     return np.float32 if single else np.float64
 
 
+def arrange(feature: Feature, x: NDArray[Any]) -> NDArray[Any]:
+    """Return the data as the block functions read them."""
+    rowwise = feature.geometry == "radial" or fused_products(feature, x.shape[1])
+    return x.ravel() if rowwise else pack(x)
+
+
 @compiled()
-def _find_arguments(x: Any, theta: Any, radial: bool, out: Any) -> None:
-    """Write the feature's arguments, a row a datum, for all lanes."""
-    out[:] = 0.0
+def _find_arguments(x: Any, some: tuple[int, int], theta: Any, radial: bool, out: Any) -> None:
+    """Write the arguments of some data, a row a datum, for all lanes."""
     if radial:
-        for j in range(len(x)):
+        out[:] = 0.0
+        for j in range(some[0], some[1]):
             for c in range(x.shape[1]):
-                add_square(x[j, c], theta[c], out[j])
+                add_square(x[j, c], theta[c], out[j - some[0]])
     else:
-        multiply_add(x, theta, out)
+        multiply(x.ctypes.data, x.shape, some, (0, x.shape[1]), theta, out, True)
 
 
 @inlined
@@ -118,7 +128,10 @@ def _form(feature: Feature, dim: int, single: bool) -> _Form:
 
 
 def make_evaluations(feature: Feature, dim: int, *, single: bool = False) -> tuple[Any, Any]:
-    """Return the bodies of the loops that write a feature's values, and values and slopes."""
+    """Return the bodies of the loops that write a feature's values, and the slopes as well.
+
+    They are given a row of arguments, over which they write the slopes.
+    """
     g, derivative, argument = (
         feature.value,
         feature.derivative,
@@ -130,9 +143,9 @@ def make_evaluations(feature: Feature, dim: int, *, single: bool = False) -> tup
         values[lane] = g(argument(lane, x, theta, row))
 
     @inlined
-    def evaluate_both(lane: int, x: Any, theta: Any, row: Any, values: Any, slopes: Any) -> None:
+    def evaluate_both(lane: int, x: Any, theta: Any, row: Any, values: Any) -> None:
         a = argument(lane, x, theta, row)
-        values[lane], slopes[lane] = g(a), derivative(a)
+        values[lane], row[lane] = g(a), derivative(a)
 
     return evaluate, evaluate_both
 
@@ -175,24 +188,25 @@ def make_observe(feature: Feature, dim: int, *, single: bool = False) -> BlockFu
         m, d, outputs = sizes[0], sizes[1], sizes[2]
         amplitude, x = floats_at(data, 1)[0], array_at(inputs, (m, d), number)
         total, values = matrix_at(sums, m, outputs), array_at(scratch, (WIDTH,), number)
-        slopes = array_at(kept, (m * outputs, WIDTH), number)
-        rows = array_at(scratch + size * WIDTH, (GROUP, WIDTH), number)
         for k in range(outputs):
             own = array_at(theta + size * WIDTH * k * d, (d, WIDTH), number)
-            for first in range(0, m, GROUP):
-                count = min(GROUP, m - first)
+            for first in range(0, m, DATA):
+                last, place = min(first + DATA, m), scratch + size * WIDTH
+                if kept != 0:
+                    place = kept + size * WIDTH * (k * m + first)
+                rows = array_at(place, (last - first, WIDTH), number)
                 if not fused:
-                    _find_arguments(x[first : first + count], own, radial, rows[:count])
-                for j in range(count):
-                    given = (x[first + j], own, rows[j], values)
+                    _find_arguments(x, (first, last), own, radial, rows)
+                for j in range(first, last):
+                    given = (x[j], own, rows[j - first], values)
                     if kept != 0:
-                        row = k * m + first + j
                         # those of the next block lie behind, and are read next
-                        prefetch(kept + size * WIDTH * (m * outputs + row), size * WIDTH)
-                        for_lanes_by_eight(evaluate_both, (*given, slopes[row]))
+                        ahead = m * outputs + k * m + j
+                        prefetch(kept + size * WIDTH * ahead, size * WIDTH)
+                        for_lanes_by_eight(evaluate_both, given)
                     else:
                         for_lanes_by_eight(evaluate, given)
-                    total[first + j, k] += amplitude * lane_sum(values, valid)
+                    total[j, k] += amplitude * lane_sum(values, valid)
 
     return observe
 
@@ -219,29 +233,26 @@ def make_drift(feature: Feature, dim: int, *, single: bool = False) -> BlockFunc
         _ = digest
         sizes = integers_at(shape, 3)
         m, d, outputs = sizes[0], sizes[1], sizes[2]
-        x, weight = array_at(inputs, (m, d), number), array_at(weights, (outputs, m), number)
-        pulls, total = weights + item * m * outputs, array_at(scratch, (1, WIDTH), number)
-        chunk = 2 * GROUP if kept != 0 else GROUP
+        x, total = array_at(inputs, (m, d), number), array_at(scratch, (1, WIDTH), number)
+        # past the slopes of the loss, which the pulls contain
+        pulls, together = weights + item * m * outputs, m if kept != 0 else DATA
         for k in range(outputs):
             own = array_at(theta + item * WIDTH * k * d, (d, WIDTH), number)
             force = array_at(out + item * WIDTH * k * d, (d, WIDTH), number)
-            pull = array_at(pulls + item * k * m * d, (d, m), number)
-            force[:], total[:] = 0.0, 0.0
-            for first in range(0, m, chunk):
-                last = min(first + chunk, m)
-                count = last - first
-                if kept != 0:
-                    place = kept + item * WIDTH * (k * m + first)
-                    slopes = array_at(place, (count, WIDTH), number)
-                else:
-                    slopes = array_at(scratch + item * WIDTH, (count, WIDTH), number)
+            for first in range(0, m, together):
+                some = (first, min(first + together, m))
+                place = kept + item * WIDTH * k * m if kept != 0 else scratch + item * WIDTH
+                slopes = array_at(place, (some[1] - first, WIDTH), number)
+                if kept == 0:
                     if not fused:
-                        _find_arguments(x[first:last], own, radial, slopes)
-                    for j in range(count):
-                        for_lanes_by_eight(evaluate, (x[first + j], own, slopes[j]))
-                multiply_add(pull[:, first:last], slopes, force)
+                        _find_arguments(x, some, own, radial, slopes)
+                    for j in range(first, some[1]):
+                        for_lanes_by_eight(evaluate, (x[j], own, slopes[j - first]))
+                pull, fresh = pulls + item * k * m * d, first == 0
+                multiply(pull, (d, m), (0, d), some, slopes, force, fresh)
                 if radial:  # the gradient is g'(a) (θ - x)
-                    multiply_add(weight[k : k + 1, first:last], slopes, total)
+                    pull = weights + item * k * m
+                    multiply(pull, (1, m), (0, 1), some, slopes, total, fresh)
             if radial:
                 for c in range(d):
                     _turn(total[0], own[c], force[c])

@@ -1,53 +1,220 @@
-"""Products of a small matrix and a block, by loops over the lanes.
+"""Products of a small matrix and a block, in tiles that stay in registers.
 
-`multiply_add(w, rows, out)` adds the product of `w` and the rows of a block to the rows of another.
-It works on four rows of `out` at a time, so that a number of the block, once loaded, is used four
-times, and keeps the sums of two vectors in registers: more of them do not fit.
+A thread multiplies the same matrix by many blocks, so it is arranged once, as the loops read it:
+`packed`, in groups of `GROUP` rows, each group column by column. A library that is handed a matrix
+arranges it anew for each product, a tenth to a quarter of its time where the other factor is a
+block. A tile is some rows of the product by a few vectors of lanes; its sums never leave the
+registers while a row of the block after another is added to them.
 """
 
 from typing import Any
 
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
 from sde.intrinsics import fma, like
-from sde.lanes import for_lanes, for_lanes_by_two
-from sde.native import compiled
+from sde.lanes import WIDE, WIDTH, for_lanes, has_wide_vectors
+from sde.native import compiled, expanded
 
-__all__ = ["GROUP", "add_square", "multiply_add"]
+__all__ = ["DEPTH", "GROUP", "add_square", "multiply", "pack", "packed_place"]
 
-#: Rows of a block that a loop over the lanes adds up at a time.
+#: Rows of a group.
 GROUP = 8
 
-#: Rows of the product that it adds to at a time.
-TOGETHER = 4
+#: Rows of a block that are added up at a time: they and a group's numbers fit the first-level cache
+#: or stream from the second.
+DEPTH = 256
+
+#: Vectors of lanes in a tile of so many rows. A sum waits four cycles for its last term, so two
+#: units need eight sums; AVX-512 has registers for 32 vectors, others for 16 of half the width.
+_VECTORS_WIDE = {8: 2, 4: 4, 2: 4, 1: 8}
+_VECTORS = {4: 2, 2: 4, 1: 8}
+
+_WORD = ir.IntType(64)
 
 
-@compiled(forceinline=True)
-def _add_eight_to_four(lane: int, w: Any, rows: Any, out: Any) -> None:
-    a, b, c, d = out[0, lane], out[1, lane], out[2, lane], out[3, lane]
-    for g in range(GROUP):
-        term = rows[g, lane]
-        a, b = fma(w[0, g], term, a), fma(w[1, g], term, b)
-        c, d = fma(w[2, g], term, c), fma(w[3, g], term, d)
-    out[0, lane], out[1, lane], out[2, lane], out[3, lane] = a, b, c, d
+@expanded
+def packed_place(i: int, j: int, rows: int, columns: int) -> int:
+    """Return where the entry (i, j) of a matrix of this shape lies when it is packed."""
+    first = i - i % GROUP
+    return first * columns + j * min(GROUP, rows - first) + i - first
 
 
-@compiled(forceinline=True)
-def _add_one_to_four(lane: int, w: Any, row: Any, out: Any) -> None:
-    term = row[lane]
-    for i in range(TOGETHER):
-        out[i, lane] = fma(w[i], term, out[i, lane])
+def pack(matrix: NDArray[Any]) -> NDArray[Any]:
+    """Return the entries of a matrix as `multiply` reads them.
+
+    Examples
+    --------
+    >>> pack(np.arange(6).reshape(2, 3)).tolist()
+    [0, 3, 1, 4, 2, 5]
+    """
+    groups = [matrix[i : i + GROUP].T.ravel() for i in range(0, len(matrix), GROUP)]
+    return np.concatenate(groups)
 
 
-@compiled(forceinline=True)
-def _add_eight(lane: int, w: Any, rows: Any, out: Any) -> None:
-    total = out[lane]
-    for g in range(GROUP):
-        total = fma(w[g], rows[g, lane], total)
-    out[lane] = total
+class _Tiles:
+    """Emits the product of some rows of a group and some rows of a block, tile by tile."""
+
+    def __init__(self, builder: Any, number: Any, wide: bool) -> None:
+        self.builder, self.number = builder, number
+        self.bytes = 8 if isinstance(number, ir.DoubleType) else 4
+        self.width = (WIDE if wide else WIDE // 2) // (8 * self.bytes)
+        self.vector = ir.VectorType(number, self.width)
+        self.most = _VECTORS_WIDE if wide else _VECTORS
+        name = f"llvm.fma.v{self.width}f{8 * self.bytes}"
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        self.fma = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+
+    def _vector_at(self, place: Any, index: Any) -> Any:
+        pointer = self.builder.gep(place, [index])
+        return self.builder.bitcast(pointer, self.vector.as_pointer())
+
+    def _load(self, place: Any, index: Any) -> Any:
+        return self.builder.load(self._vector_at(place, index), align=self.bytes)
+
+    def _spread(self, number: Any) -> Any:
+        """Return a vector of one number."""
+        nothing, half = ir.Constant(self.vector, ir.Undefined), ir.IntType(32)
+        one = self.builder.insert_element(nothing, number, half(0))
+        zeros = ir.Constant(ir.VectorType(half, self.width), [0] * self.width)
+        return self.builder.shuffle_vector(one, nothing, zeros)
+
+    def emit(self, height: int, count: Any, stride: Any, places: Any, fresh: Any) -> None:
+        """Emit the product of `height` rows with `count` rows of a block, for all lanes."""
+        matrix, rows, out = places
+        if height > max(self.most):  # in halves
+            for part in (0, height // 2):
+                some = self.builder.gep(matrix, [_WORD(part)])
+                below = self.builder.gep(out, [_WORD(part * WIDTH)])
+                self.emit(height // 2, count, stride, (some, rows, below), fresh)
+            return
+        lanes = self.most[height] * self.width
+        with cgutils.for_range(self.builder, _WORD(WIDTH // lanes)) as loop:
+            first = self.builder.mul(loop.index, _WORD(lanes))
+            own = [self.builder.gep(place, [first]) for place in (rows, out)]
+            self._emit_tile(height, count, stride, (matrix, *own), fresh)
+
+    def _emit_tile(self, height: int, count: Any, stride: Any, places: Any, fresh: Any) -> None:
+        builder, (matrix, rows, out) = self.builder, places
+        vectors = range(self.most[height])
+        cells = [(i, v) for i in range(height) for v in vectors]
+        where = {(i, v): _WORD(i * WIDTH + v * self.width) for i, v in cells}
+        before = builder.block
+        reading, loop, after = (builder.append_basic_block(n) for n in ("read", "tile", "end"))
+        builder.cbranch(fresh, loop, reading)
+        builder.position_at_end(reading)
+        old = {cell: self._load(out, where[cell]) for cell in cells}
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        j, sums = builder.phi(_WORD), {cell: builder.phi(self.vector) for cell in cells}
+        zero = ir.Constant(self.vector, [0.0] * self.width)
+        for cell in cells:
+            sums[cell].add_incoming(zero, before)
+            sums[cell].add_incoming(old[cell], reading)
+        row, column = builder.mul(j, _WORD(WIDTH)), builder.mul(j, stride)
+        terms = [self._load(rows, builder.add(row, _WORD(v * self.width))) for v in vectors]
+        added = {}
+        for i in range(height):
+            w = builder.load(builder.gep(matrix, [builder.add(column, _WORD(i))]))
+            factor = self._spread(w)
+            for v in vectors:
+                added[i, v] = builder.call(self.fma, [factor, terms[v], sums[i, v]])
+        following = builder.add(j, _WORD(1))
+        for block in (before, reading):
+            j.add_incoming(_WORD(0), block)
+        j.add_incoming(following, builder.block)
+        for cell in cells:
+            sums[cell].add_incoming(added[cell], builder.block)
+        builder.cbranch(builder.icmp_signed("<", following, count), loop, after)
+        builder.position_at_end(after)
+        for cell in cells:
+            builder.store(added[cell], self._vector_at(out, where[cell]), align=self.bytes)
 
 
-@compiled(forceinline=True)
-def _add_one(lane: int, w: float, row: Any, out: Any) -> None:
-    out[lane] = fma(w, row[lane], out[lane])
+def _product_of(height: int) -> Any:
+    """Return the function that multiplies so many rows of a packed group and rows of a block.
+
+    It is called with how many rows, the step from a column of the group to the next, the addresses
+    of the group, the rows and the product, the type of all numbers, and whether the product is
+    written, not added to. There must be a row.
+    """
+
+    @intrinsic
+    def product(
+        _typing: Any,
+        _count: Any,
+        _stride: Any,
+        _matrix: Any,
+        _rows: Any,
+        _out: Any,
+        number: Any,
+        _fresh: Any,
+    ) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+            kind = context.get_value_type(number.dtype)
+            tiles = _Tiles(builder, kind, has_wide_vectors(context))
+            places = [builder.inttoptr(place, kind.as_pointer()) for place in values[2:5]]
+            tiles.emit(height, values[0], values[1], places, values[6])
+            return context.get_dummy_value()
+
+        words = (types.intp,) * 5
+        return types.void(*words, number, types.boolean), generate
+
+    return product
+
+
+_eight, _four, _two, _one = (_product_of(height) for height in (8, 4, 2, 1))
+
+
+@compiled()
+def multiply(
+    matrix: int,
+    shape: tuple[int, int],
+    some: tuple[int, int],
+    columns: tuple[int, int],
+    rows: Any,
+    out: Any,
+    fresh: bool,
+) -> None:
+    """Add rows `some` of a packed matrix, times rows `columns` of a block, to rows of another.
+
+    Parameters
+    ----------
+    matrix : int
+        The address of the packed matrix, whose numbers are of the type of `out`.
+    shape : (int, int)
+        Its rows and columns.
+    some, columns : (int, int)
+        The first of its rows and columns to be used, and the one after the last; `some` are whole
+        groups.
+    rows, out : (., WIDTH) arrays
+        One row for each of these columns, and for each of these rows.
+    fresh : bool
+        Whether `out` is written, not added to.
+    """
+    item, number = out.itemsize, out.dtype
+    for j in range(columns[0], columns[1], DEPTH):
+        count, new = min(DEPTH, columns[1] - j), fresh and j == columns[0]
+        terms = rows.ctypes.data + item * WIDTH * (j - columns[0])
+        for i in range(some[0], some[1], GROUP):
+            height = min(GROUP, shape[0] - i)
+            group = matrix + item * (i * shape[1] + j * height)
+            target = out.ctypes.data + item * WIDTH * (i - some[0])
+            if height == GROUP:
+                _eight(count, height, group, terms, target, number, new)
+                continue
+            if height & 4:
+                _four(count, height, group, terms, target, number, new)
+                group, target = group + 4 * item, target + 4 * item * WIDTH
+            if height & 2:
+                _two(count, height, group, terms, target, number, new)
+                group, target = group + 2 * item, target + 2 * item * WIDTH
+            if height & 1:
+                _one(count, height, group, terms, target, number, new)
 
 
 @compiled(forceinline=True)
@@ -59,22 +226,3 @@ def _add_square(lane: int, x: float, row: Any, out: Any) -> None:
 def add_square(x: float, row: Any, out: Any) -> None:
     """Add half the square of the distance of a row to x to another row."""
     for_lanes(_add_square, (x, row, out))
-
-
-@compiled()
-def multiply_add(w: Any, rows: Any, out: Any) -> None:
-    """Add the product of an (r, k) matrix and k rows of a block to r rows."""
-    r, k = w.shape
-    fours, eights = r - r % TOGETHER, k - k % GROUP
-    for i in range(0, fours, TOGETHER):
-        some, sums = w[i : i + TOGETHER], out[i : i + TOGETHER]
-        for g in range(0, eights, GROUP):
-            given = (some[:, g : g + GROUP], rows[g : g + GROUP], sums)
-            for_lanes_by_two(_add_eight_to_four, given)
-        for g in range(eights, k):
-            for_lanes_by_two(_add_one_to_four, (some[:, g], rows[g], sums))
-    for i in range(fours, r):
-        for g in range(0, eights, GROUP):
-            for_lanes(_add_eight, (w[i, g : g + GROUP], rows[g : g + GROUP], out[i]))
-        for g in range(eights, k):
-            for_lanes(_add_one, (w[i, g], rows[g], out[i]))

@@ -6,7 +6,6 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from sde.blas import blas_alone
 from sde.block_steps import Pieces, Turn, prepare
 from sde.chunks import chunk_bounds, chunk_count
 from sde.lanes import WIDTH
@@ -17,34 +16,34 @@ from sde.sweeps import Sweep, Task, average, empty_rooms, sweep_chunk, sweeper
 __all__ = ["fold", "particles", "room_for_sums", "share", "sweep"]
 
 
-def share(n: int, panel: int, rank: int, size: int) -> range:
+def share(n: int, rank: int, size: int) -> range:
     """Return the chunks of one of `size` processes: they have equally many, up to one.
 
     Examples
     --------
-    >>> [share(1000, 1, rank, 3) for rank in range(3)]
+    >>> [share(1000, rank, 3) for rank in range(3)]
     [range(0, 2), range(2, 5), range(5, 8)]
     """
-    chunks = chunk_count(n, panel)
+    chunks = chunk_count(n)
     return range(rank * chunks // size, (rank + 1) * chunks // size)
 
 
-def particles(n: int, panel: int, chunks: range) -> range:
+def particles(n: int, chunks: range) -> range:
     """Return the particles of some chunks.
 
     Examples
     --------
-    >>> particles(1000, 1, range(5, 8))
+    >>> particles(1000, range(5, 8))
     range(640, 1000)
     """
-    blocks, count = (n + WIDTH - 1) // WIDTH, chunk_count(n, panel)
+    blocks, count = (n + WIDTH - 1) // WIDTH, chunk_count(n)
     first, last = (chunk * blocks // count for chunk in (chunks.start, chunks.stop))
     return range(min(n, first * WIDTH), min(n, last * WIDTH))
 
 
 def room_for_sums(pieces: Pieces, n: int) -> NDArray[np.float64]:
     """Return an array for the sums of all chunks; the last column says which stayed finite."""
-    return np.empty((chunk_count(n, pieces.panel), pieces.n_observables + 1))
+    return np.empty((chunk_count(n), pieces.n_observables + 1))
 
 
 def _make_sweep() -> Any:
@@ -71,7 +70,7 @@ def _make_sweep() -> Any:
         """
         _ = digest
         blocks, q = (n + WIDTH - 1) // WIDTH, pieces.n_observables
-        count = chunk_count(n, pieces.panel)
+        count = chunk_count(n)
         origin = chunks[0] * blocks // count
         turn, weights = Turn(step, False, False), np.empty(pieces.n_weights, pieces.inputs.dtype)
         rooms = empty_rooms(pieces, threads)
@@ -113,7 +112,6 @@ def _make_fold() -> Any:
 _sweep, fold = _make_sweep(), _make_fold()
 
 
-@blas_alone
 def sweep(
     pieces: Pieces,
     draws: Draws,

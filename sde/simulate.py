@@ -123,7 +123,7 @@ def simulate(
     check_dimension(system)
     saves = grid.indices(save_at)
     keeping = Keeping.checked(checkpoint, every_seconds, save_to)
-    crew = crew_of(comm, n, system.pieces_in(np.dtype(dtype)).panel)
+    crew = crew_of(comm, n)
     theta = sample_initial(
         initial,
         n,

@@ -17,12 +17,12 @@ from sde.block_steps import (
     Turn,
     find_drift,
     kept_at,
-    load_blocks,
+    load_block,
     observe,
     place_in,
     room_at,
     room_size,
-    store_blocks,
+    store_block,
     update,
 )
 from sde.chunks import chunk_bounds, chunk_count
@@ -47,7 +47,7 @@ __all__ = [
     "empty_rooms",
     "no_draws",
     "observe_alone",
-    "panel_at",
+    "particles_of",
     "sweep_chunk",
     "sweeper",
 ]
@@ -84,9 +84,9 @@ class Sweep(NamedTuple):
 
 
 @expanded
-def panel_at(block: int, end: int, n: int) -> tuple[int, int]:
-    """Return the first particle of the blocks up to `end`, and how many of n there are."""
-    return block * WIDTH, min(end * WIDTH, n) - block * WIDTH
+def particles_of(block: int, n: int) -> tuple[int, int]:
+    """Return the first particle of a block, and how many of n particles it has."""
+    return block * WIDTH, min(WIDTH, n - block * WIDTH)
 
 
 @compiled()
@@ -94,26 +94,23 @@ def _move(
     draws: Draws,
     task: Task,
     step: int,
-    blocks: Any,
-    forces: Any,
+    block: Any,
+    force: Any,
     buffers: Any,
     largest: float,
     particles: tuple[int, int],
 ) -> bool:
-    """Give the blocks of a panel their noise, and move them; return whether all is finite.
+    """Give a block its noise, and move it; return whether all is finite.
 
-    They are the particles from the first of `particles` on, as many as the second. None may be
-    larger than `largest`.
+    It has the particles from the first of `particles` on, as many as the second. None may be larger
+    than `largest`.
     """
     noise, scratch = buffers
-    dim, finite = noise.size // WIDTH, True
-    for b in range((particles[1] + WIDTH - 1) // WIDTH):
-        first, count = particles[0] + b * WIDTH, min(WIDTH, particles[1] - b * WIDTH)
-        noise[:] = 0.0
-        for s in range(task.substeps):
-            draw_block(draws, task.first + first, step * task.substeps + s, dim, noise, scratch)
-        finite &= update(blocks[b], task.dt, forces[b], noise, count, largest)
-    return finite
+    first, dim = task.first + particles[0], noise.size // WIDTH
+    noise[:] = 0.0
+    for s in range(task.substeps):
+        draw_block(draws, first, step * task.substeps + s, dim, noise, scratch)
+    return update(block, task.dt, force, noise, particles[1], largest)
 
 
 def _make_sweep_chunk() -> Any:
@@ -125,26 +122,26 @@ def _make_sweep_chunk() -> Any:
         """Do what the function below does; `total`, of the sums, and `room` are addresses."""
         _ = digest
         pieces, task, theta = sweep.pieces, sweep.task, sweep.theta
-        copies, forces, noise, scratch = room_at(room, pieces)
+        copy, force, noise, scratch = room_at(room, pieces)
         buffers, largest, finite = (noise, scratch), np.finfo(theta.dtype).max, True
         sums = floats_at(total, pieces.n_observables)
         sums[:] = 0.0
-        for b in range(bounds[0], bounds[1], pieces.panel):
-            first, count = panel_at(b, min(b + pieces.panel, bounds[1]), len(theta))
+        for b in range(bounds[0], bounds[1]):
+            first, count = particles_of(b, len(theta))
             kept, particles = kept_at(sweep.slopes, b), (first, count)
-            place = place_in(theta, first, count, copies, turn)
+            place = place_in(theta, first, count, copy, turn)
             if place == 0:
-                load_blocks(theta, first, count, copies, turn.arranged)
-            blocks = array_at(place or copies.ctypes.data, copies.shape, copies.dtype)
+                load_block(theta, first, count, copy, turn.arranged)
+            block = array_at(place or copy.ctypes.data, copy.shape, copy.dtype)
             if task.moving:
-                find_drift(pieces, blocks, count, sweep.weights, forces, scratch, kept)
+                find_drift(pieces, block, sweep.weights, force, scratch, kept)
                 finite &= _move(
-                    sweep.draws, task, turn.step, blocks, forces, buffers, largest, particles
+                    sweep.draws, task, turn.step, block, force, buffers, largest, particles
                 )
                 if place == 0:
-                    store_blocks(blocks, first, count, theta, turn.arranging)
+                    store_block(block, first, count, theta, turn.arranging)
             if task.interacting:
-                observe(pieces, blocks, count, sums, scratch, kept)
+                observe(pieces, block, count, sums, scratch, kept)
         return finite
 
     return sweep_chunk
@@ -206,7 +203,7 @@ def observe_alone(
     `function` is that of `sweeper`; nothing moves, and nothing is drawn.
     """
     n = len(theta)
-    blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n, pieces.panel)
+    blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
     sums, turn = np.empty((chunks, mean_field.size)), Turn(0, False, False)
     rooms, weights = empty_rooms(pieces, 1), np.empty(0, pieces.inputs.dtype)
     still = Task(0.0, 1, False, True, 0, 0)

@@ -205,7 +205,6 @@ class McKeanVlasov(System):
             self.n_observables,
             self.n_observables,
             0,
-            1,
             np.array([self.dim, self.n_observables], dtype=np.int64),
             np.zeros(1),
             np.zeros(1),

@@ -21,7 +21,7 @@ def systems():
 
 
 #: System, noise and particles: fewer blocks than ranks, a last block that is not full, more blocks
-#: than chunks, no slopes to keep, panels of blocks, a state in float32.
+#: than chunks, no slopes to keep, many coordinates, a state in float32.
 CASES = {
     "network": ("network", "II", {"n": 1000}),
     "few": ("network", "I", {"n": 200}),

@@ -1,5 +1,6 @@
 """The time loop against recursion (2) in plain NumPy, and what does not depend on blocks."""
 
+import itertools
 import re
 import tracemalloc
 from contextlib import contextmanager
@@ -83,9 +84,8 @@ def test_simulate_agrees_with_plain_numpy_at_every_step(feature, kind, substeps,
     [
         pytest.param(3, 300, id="sums in the loop over lanes"),
         pytest.param(20, 300, id="sums before it"),
-        pytest.param(32, 300, id="sums by BLAS, a block at a time"),
-        pytest.param(32, 2500, id="20 blocks in 8 chunks"),
-        pytest.param(32, 16_900, id="33 panels, the last of one block"),
+        pytest.param(300, 300, id="more coordinates than are added up at a time"),
+        pytest.param(31, 16_900, id="133 blocks, the last of four particles"),
     ],
 )
 @pytest.mark.parametrize("feature", sorted(FEATURES))
@@ -143,19 +143,18 @@ def test_steps_in_a_row_end_where_single_steps_do(system, n, dtype):
 
 def test_blocks_are_worked_on_where_they_lie_arranged():
     @numba.njit
-    def place(theta, first, count, copies, turn):
-        return block_steps.place_in(theta, first, count, copies, turn)
+    def place(theta, first, count, copy, turn):
+        return block_steps.place_in(theta, first, count, copy, turn)
 
     room = aligned(4 * 1000 + 1, np.float64)
-    theta, copies = room[:-1].reshape(1000, 4), np.empty((2, 4 * 128))
+    theta, copy = room[:-1].reshape(1000, 4), np.empty(4 * 128)
     turn = block_steps.Turn(3, arranged=True, arranging=True)
-    assert place(theta, 256, 256, copies, turn) == theta.ctypes.data + 8 * 4 * 256
+    assert place(theta, 256, 128, copy, turn) == theta.ctypes.data + 8 * 4 * 256
     shifted = room[1:].reshape(1000, 4)  # starts no cache line
-    assert place(shifted, 256, 256, copies, turn) == 0
-    assert place(theta, 896, 104, copies, turn) == 0
-    assert place(theta, 256, 128, copies, turn) == 0
+    assert place(shifted, 256, 128, copy, turn) == 0
+    assert place(theta, 896, 104, copy, turn) == 0
     for name in ("arranged", "arranging"):
-        assert place(theta, 256, 256, copies, turn._replace(**{name: False})) == 0
+        assert place(theta, 256, 128, copy, turn._replace(**{name: False})) == 0
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -226,24 +225,23 @@ def test_memory_that_does_not_exist_may_be_asked_for():
 
 
 @pytest.mark.parametrize("n", [1, 500, 1024, 1025, 10_000, 131_072, 131_200, 10**6])
-def test_chunks_fill_panels_unless_there_are_few(n):
+def test_chunks_share_the_blocks(n):
     blocks = -(-n // 128)
-    counts = {panel: chunks.chunk_count(n, panel) for panel in (1, 4)}
-    assert counts[1] == min(blocks, 256)
-    assert counts[4] <= counts[1]
-    for panel, count in counts.items():
-        edges = [chunks.chunk_bounds(chunk, count, blocks) for chunk in range(count)]
-        sizes = [last - first for first, last in edges]
-        assert sum(sizes) == blocks
-        assert min(sizes) >= 1
-        assert count in (min(blocks, chunks.FEW_CHUNKS), 256) or max(sizes) == panel
+    count = chunks.chunk_count(n)
+    assert count == min(blocks, 256)
+    edges = [chunks.chunk_bounds(chunk, count, blocks) for chunk in range(count)]
+    sizes = [last - first for first, last in edges]
+    assert sum(sizes) == blocks
+    assert max(sizes) - min(sizes) <= 1
+    assert edges[0][0] == 0
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(edges))
 
 
-@pytest.mark.parametrize("d", [3, 32])  # loops over lanes, and BLAS
+@pytest.mark.parametrize("d", [3, 32])  # arguments with the features, and before them
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_and_two_threads_give_equal_bits(kind, d):
     net, _ = network("tanh", d, 4, 1)
-    noise, n = sde.StableNoise(1.3, kind), 40_000  # 313 blocks in 256 chunks, or 79 of panels
+    noise, n = sde.StableNoise(1.3, kind), 40_000  # 313 blocks in 256 chunks
     flow = made_flow(net, noise, np.full((4, 4), 0.1), 0.25, sde.Uniform())
 
     def everything():

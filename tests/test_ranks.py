@@ -29,21 +29,20 @@ needs_mpi = pytest.mark.skipif(
 
 @pytest.mark.parametrize("n", [1, 127, 128, 129, 1000, 32_768, 32_769, 10**7])
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 300])
-@pytest.mark.parametrize("panel", [1, 4])
-def test_every_particle_has_one_process_and_blocks_are_not_cut(n, size, panel):
-    shares = [ranks.share(n, panel, rank, size) for rank in range(size)]
-    parts = [ranks.particles(n, panel, share) for share in shares]
-    assert [i for share in shares for i in share] == list(range(ranks.share(n, panel, 0, 1).stop))
+def test_every_particle_has_one_process_and_blocks_are_not_cut(n, size):
+    shares = [ranks.share(n, rank, size) for rank in range(size)]
+    parts = [ranks.particles(n, share) for share in shares]
+    assert [i for share in shares for i in share] == list(range(ranks.share(n, 0, 1).stop))
     assert parts[0].start == 0
     assert parts[-1].stop == n
     for before, after in itertools.pairwise(parts):
         assert before.stop == after.start
         assert before.stop % 128 == 0 or before.stop == n
     sizes = [len(part) for part in parts]
-    assert max(sizes) - min(sizes) <= 128 * (1 + max(panel, -(-n // (128 * 256))))
+    assert max(sizes) - min(sizes) <= 128 * (1 + max(1, -(-n // (128 * 256))))
 
 
-@pytest.mark.parametrize("d", [3, 32])  # loops over lanes, and panels of blocks
+@pytest.mark.parametrize("d", [3, 32])  # arguments with the features, and before them
 def test_parts_swept_on_their_own_give_the_bits_of_one_process(d):
     rng = np.random.default_rng(0)
     n, steps = 3000, 3  # 24 blocks
@@ -52,8 +51,8 @@ def test_parts_swept_on_their_own_give_the_bits_of_one_process(d):
     start = rng.normal(size=(n, d))
     alone = sde.simulate(net, noise, n=n, t1=0.375, dt=0.125, initial=start)
     draws, mean_field = noise.draws(0.125, 0, 0), net.mean_field(start)
-    shares = [ranks.share(n, pieces.panel, rank, 3) for rank in range(3)]
-    rows = [ranks.particles(n, pieces.panel, share) for share in shares]
+    shares = [ranks.share(n, rank, 3) for rank in range(3)]
+    rows = [ranks.particles(n, share) for share in shares]
     parts = [start[part.start : part.stop].copy() for part in rows]
     sums = ranks.room_for_sums(pieces, n)
     for step in range(steps):

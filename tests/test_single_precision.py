@@ -92,7 +92,7 @@ def test_a_step_is_as_close_to_float64_as_rounding_allows(feature, loss, d):
 @pytest.mark.parametrize("d", [4, 40])
 def test_threads_and_kept_slopes_do_not_change_a_bit(d, monkeypatch):
     net, _ = make("tanh", "logistic", d)
-    noise, n = sde.StableNoise(1.3, "II", 0.5), 40_000  # 313 blocks in 256 chunks, or 79 of panels
+    noise, n = sde.StableNoise(1.3, "II", 0.5), 40_000  # 313 blocks in 256 chunks
 
     def run(threads):
         numba.set_num_threads(threads)

@@ -39,7 +39,7 @@ def measure(comm: Any, n: int, m: int) -> dict[str, list[float]]:
     rng = np.random.default_rng(0)
     net = sde.MeanFieldNetwork(rng.normal(size=(m, 4)), rng.choice([-1, 1], m))
     pieces = net.pieces
-    crew = Ranks(comm, n, pieces.panel)
+    crew = Ranks(comm, n)
     draws = sde.StableNoise(1.5, "II", 0.1).draws(1e-3, 0, 0)
     task = kernels.Task(1e-3, 1, moving=True, interacting=True, first=crew.rows.start)
     theta = sample_initial(sde.Gaussian(), n, net.dim, seed=0, replicate=0, rows=crew.rows)

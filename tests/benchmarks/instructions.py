@@ -51,6 +51,11 @@ class Block:
         return sum(_width(line) for line in self.instructions if _is_address(_operands(line)[-1]))
 
     @property
+    def multiplied(self) -> int:
+        """Bytes that fused multiply-adds write."""
+        return sum(_width(line) for line in self.instructions if line.startswith("vfm"))
+
+    @property
     def loaded(self) -> int:
         """Bytes that the block loads as vectors, but for registers that it spilled."""
         lines = (line for line in self.instructions if not re.search("broadcast|{1to", line))

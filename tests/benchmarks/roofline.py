@@ -23,7 +23,6 @@ from sde.lanes import (
     for_half,
     for_lanes,
     for_lanes_by_eight,
-    for_lanes_by_two,
     sum_lanes,
 )
 from sde.lookup import evaluate_cells
@@ -180,30 +179,18 @@ def _stage(
 
 
 def network_stages(p: int, m: int, dtype: str) -> list[Stage]:
-    """Return the loops of a particle-step of a tanh network that keeps its slopes.
-
-    The dimension is one in which BLAS is not called.
-    """
+    """Return the loops of a particle-step of a tanh network that keeps its slopes."""
     single = dtype == "float32"
     number: Any = np.float32 if single else np.float64
     size = np.dtype(number).itemsize
     fused = network_blocks.fused_products(find_feature("tanh"), p)
     both = network_blocks.make_evaluations(find_feature("tanh"), p, single=single)[1]
-    row, rows = np.zeros(WIDTH, number), np.zeros((products.GROUP, WIDTH), number)
-    few, sums = np.zeros((fused, WIDTH), number), np.zeros((products.TOGETHER, WIDTH), number)
-    x, weights = np.zeros(fused, number), np.zeros((products.TOGETHER, products.GROUP), number)
-    noise = np.zeros(WIDTH)
+    row, few, x = np.zeros(WIDTH, number), np.zeros((fused, WIDTH), number), np.zeros(fused, number)
+    noise, times = np.zeros(WIDTH), 1 if fused else 2  # the drift's, and those of the arguments
     return [
-        _stage("features", m, both, (x, few, row, row, row), 2 * size, for_lanes_by_eight),
+        _stage("features", m, both, (x, few, row, row), 2 * size, for_lanes_by_eight),
         _stage("their sums", m, lanes._lane_value, (row,), size, sum_lanes, stores=False),
-        _stage(
-            "products",  # those of the drift, and of the arguments if not with the features
-            (1 if fused else 2) * p * m / products.GROUP,
-            products._add_eight_to_four,
-            (weights, rows, sums),
-            size,
-            for_lanes_by_two,
-        ),
+        _products(times * p * m, p, number),
         *_inversion(p, sampling._add_stage, (1.0, noise, noise)),
         _update(p, row, noise),
     ]
@@ -261,6 +248,23 @@ def _update(p: int, row: Any, noise: Any) -> Stage:
     """Return the loop of the Euler step."""
     given = (0.1, row, noise, WIDTH, 1e30, row)
     return _stage("update", p, block_steps._move, given, row.itemsize, sum_lanes)
+
+
+def _products(count: float, p: int, number: Any) -> Stage:
+    """Return the loop that adds up the terms of a product of a matrix of p rows and a block."""
+    product = products._eight if p >= products.GROUP else products._four
+
+    @compiled()
+    def loop(matrix: Any, rows: Any, out: Any) -> None:
+        kind, size = out.dtype, len(rows)
+        places = matrix.ctypes.data, rows.ctypes.data, out.ctypes.data
+        product(size, len(out), *places, kind, True)
+
+    rows = np.zeros((8, WIDTH), number)
+    loop(np.zeros(64, number), rows, rows.copy())
+    (assembly,) = loop.outer.inspect_asm().values()  # type: ignore[attr-defined]  # numba's
+    block = hot_block(assembly)
+    return Stage("products", count, block, block.multiplied / rows.itemsize)
 
 
 def _lookup(count: float) -> Stage:
