@@ -28,7 +28,7 @@ from sde.native import (
     matrix_at,
     prefetch,
 )
-from sde.products import add_square, multiply, pack
+from sde.products import GROUP, add_square, multiply, pack
 
 __all__ = [
     "arrange",
@@ -41,12 +41,9 @@ __all__ = [
     "scratch_rows",
 ]
 
-#: Data whose arguments are found at a time: whole groups of a product, and rows that stay in the
+#: Data whose arguments are found at a time: whole groups of a product, whose rows stay in the
 #: first-level cache until their features are evaluated.
-DATA = 16
-
-#: Kept slopes that are multiplied at a time, from the second-level cache.
-KEPT_DATA = 256
+DATA = 2 * GROUP
 
 #: Up to this dimension the products are summed where the feature is evaluated.
 FUSED = 4

@@ -23,16 +23,17 @@ from sde.native import compiled, expanded
 __all__ = ["DEPTH", "GROUP", "add_square", "multiply", "pack", "packed_place"]
 
 #: Rows of a group.
-GROUP = 8
+GROUP = 12
 
 #: Rows of a block that are added up at a time: they and a group's numbers fit the first-level cache
 #: or stream from the second.
 DEPTH = 256
 
-#: Vectors of lanes in a tile of so many rows. A sum waits four cycles for its last term, so two
-#: units need eight sums; AVX-512 has registers for 32 vectors, others for 16 of half the width.
-_VECTORS_WIDE = {8: 2, 4: 4, 2: 4, 1: 8}
-_VECTORS = {4: 2, 2: 4, 1: 8}
+#: Vectors of lanes in a tile of so many rows, if it is not halved. A sum waits four cycles for its
+#: last term, so two units need eight sums, and more sums use what is loaded more often; AVX-512 has
+#: registers for 32 vectors, others for 16 of half the width.
+_VECTORS_WIDE = {12: 2, 8: 2, 4: 4, 2: 4, 1: 8}
+_VECTORS = {6: 2, 4: 2, 2: 4, 1: 8}
 
 _WORD = ir.IntType(64)
 
@@ -86,7 +87,7 @@ class _Tiles:
     def emit(self, height: int, count: Any, stride: Any, places: Any, fresh: Any) -> None:
         """Emit the product of `height` rows with `count` rows of a block, for all lanes."""
         matrix, rows, out = places
-        if height > max(self.most):  # in halves
+        if height not in self.most:  # in halves
             for part in (0, height // 2):
                 some = self.builder.gep(matrix, [_WORD(part)])
                 below = self.builder.gep(out, [_WORD(part * WIDTH)])
@@ -167,7 +168,7 @@ def _product_of(height: int) -> Any:
     return product
 
 
-_eight, _four, _two, _one = (_product_of(height) for height in (8, 4, 2, 1))
+_twelve, _eight, _four, _two, _one = (_product_of(height) for height in (12, 8, 4, 2, 1))
 
 
 @compiled()
@@ -180,7 +181,7 @@ def multiply(
     out: Any,
     fresh: bool,
 ) -> None:
-    """Add rows `some` of a packed matrix, times rows `columns` of a block, to rows of another.
+    """Add rows `some` of a packed matrix, times rows of a block, to rows of another.
 
     Parameters
     ----------
@@ -192,7 +193,7 @@ def multiply(
         The first of its rows and columns to be used, and the one after the last; `some` are whole
         groups.
     rows, out : (., WIDTH) arrays
-        One row for each of these columns, and for each of these rows.
+        One row for each of these columns, and one for each of these rows.
     fresh : bool
         Whether `out` is written, not added to.
     """
@@ -205,8 +206,11 @@ def multiply(
             group = matrix + item * (i * shape[1] + j * height)
             target = out.ctypes.data + item * WIDTH * (i - some[0])
             if height == GROUP:
-                _eight(count, height, group, terms, target, number, new)
+                _twelve(count, height, group, terms, target, number, new)
                 continue
+            if height & 8:
+                _eight(count, height, group, terms, target, number, new)
+                group, target = group + 8 * item, target + 8 * item * WIDTH
             if height & 4:
                 _four(count, height, group, terms, target, number, new)
                 group, target = group + 4 * item, target + 4 * item * WIDTH

@@ -90,7 +90,7 @@ def test_simulate_agrees_with_plain_numpy_at_every_step(feature, kind, substeps,
 )
 @pytest.mark.parametrize("feature", sorted(FEATURES))
 def test_wide_particles_and_kept_slopes_agree_with_plain_numpy(feature, d, n, monkeypatch):
-    net, oracle = network(feature, d, 11, 2)
+    net, oracle = network(feature, d, network_blocks.DATA + 5, 2)  # two rounds of data
     noise, dt, steps = sde.StableNoise(1.5, "II", 0.3), 0.125, 4
     times = dt * np.arange(steps + 1)
 

@@ -9,7 +9,8 @@ from sde import products
 from sde.lanes import WIDTH
 from sde.native import compiled
 
-SHAPES = [(1, 1), (2, 3), (3, 40), (4, 32), (7, 5), (8, 16), (13, 300), (16, 128), (23, 257)]
+#: Rows with each number of the last group, and more terms than are added up at a time.
+SHAPES = [(r, 5) for r in range(1, 25)] + [(1, 1), (16, 128), (23, 257), (3, 600)]
 
 
 @pytest.fixture(params=["vectors of 64 bytes", "vectors of 32 bytes"], scope="module")
@@ -80,7 +81,8 @@ def test_parts_add_up_to_the_bits_of_the_whole(multiply):
     packed = products.pack(matrix)
     whole, parts = np.empty((r, WIDTH)), np.full((r, WIDTH), np.nan)
     multiply(packed.ctypes.data, (r, k), (0, r), (0, k), block, whole, True)
-    for some in ((0, 8), (8, 24), (24, 29)):
+    group = products.GROUP
+    for some in ((0, group), (group, 2 * group), (2 * group, r)):
         for columns in ((0, 1), (1, 300), (300, 700)):
             below = block[columns[0] : columns[1]]
             out = parts[some[0] : some[1]]

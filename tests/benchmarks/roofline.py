@@ -252,7 +252,7 @@ def _update(p: int, row: Any, noise: Any) -> Stage:
 
 def _products(count: float, p: int, number: Any) -> Stage:
     """Return the loop that adds up the terms of a product of a matrix of p rows and a block."""
-    product = products._eight if p >= products.GROUP else products._four
+    product = products._eight if p >= 8 else products._four
 
     @compiled()
     def loop(matrix: Any, rows: Any, out: Any) -> None:
