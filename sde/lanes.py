@@ -26,6 +26,7 @@ __all__ = [
     "has_wide_vectors",
     "lane_sum",
     "load",
+    "loop_request",
     "store",
     "sum_lanes",
 ]
@@ -42,8 +43,8 @@ WIDE = 512
 _WORD = ir.IntType(64)
 
 
-def _request(module: Any, wishes: dict[str, int]) -> Any:
-    """Return the metadata of a loop that is to be vectorised so; they name the loop, too."""
+def loop_request(module: Any, wishes: dict[str, int]) -> Any:
+    """Return the metadata of a loop that is to be compiled so; they name the loop, too."""
     number = ir.IntType(32)
     nodes = [module.add_metadata([f"llvm.loop.{w}", number(wishes[w])]) for w in wishes]
     # A loop's node names itself first, so that no two loops share one; the number makes it new.
@@ -58,7 +59,7 @@ def _emit_loop(builder: Any, count: int, wishes: dict[str, int], body: Any, kind
     `kind` is the type of the sum. The compiler is told that no lane reads what another one writes:
     else it compares all addresses, which takes as long as the loop.
     """
-    before, request = builder.block, _request(builder.module, wishes)
+    before, request = builder.block, loop_request(builder.module, wishes)
     loop = builder.append_basic_block("lanes")
     after = builder.append_basic_block("lanes.end")
     builder.branch(loop)

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from sde.intrinsics import fma, like
-from sde.lanes import WIDE, WIDTH, for_lanes, has_wide_vectors
+from sde.lanes import WIDE, WIDTH, for_lanes, has_wide_vectors, loop_request
 from sde.native import compiled, expanded
 
 __all__ = ["DEPTH", "GROUP", "add_square", "multiply", "pack", "packed_place"]
@@ -57,25 +56,109 @@ def pack(matrix: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate(groups)
 
 
+def _loop(builder: Any, end: Any, step: int, carried: list[Any], body: Any) -> list[Any]:
+    """Emit a loop over 0, step, ... below `end`, of one round at least; return what it carries.
+
+    `body(index, carried)` emits a round, and returns what is carried to the next. The compiler is
+    asked not to unroll: copies of a tile take it a tenth of a first call, and run slower.
+    """
+    before, loop = builder.block, builder.append_basic_block("loop")
+    after = builder.append_basic_block("loop.end")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    index, held = builder.phi(_WORD), [builder.phi(value.type) for value in carried]
+    found: list[Any] = body(index, held)
+    following = builder.add(index, _WORD(step))
+    for phi, first, last in zip(
+        (index, *held), (_WORD(0), *carried), (following, *found), strict=True
+    ):
+        phi.add_incoming(first, before)
+        phi.add_incoming(last, builder.block)
+    back = builder.cbranch(builder.icmp_signed("<", following, end), loop, after)
+    back.set_metadata("llvm.loop", loop_request(builder.module, {"unroll.count": 1}))
+    builder.position_at_end(after)
+    return found
+
+
 class _Tiles:
-    """Emits the product of some rows of a group and some rows of a block, tile by tile."""
+    """Emits the product of some rows of a group and the rows of a block, tile by tile.
+
+    A tile's sums are vectors, one row of the product after another.
+    """
 
     def __init__(self, builder: Any, number: Any, wide: bool) -> None:
-        self.builder, self.number = builder, number
-        self.bytes = 8 if isinstance(number, ir.DoubleType) else 4
+        self.builder, self.bytes = builder, 8 if isinstance(number, ir.DoubleType) else 4
         self.width = (WIDE if wide else WIDE // 2) // (8 * self.bytes)
+        self.vectors = _VECTORS_WIDE if wide else _VECTORS
         self.vector = ir.VectorType(number, self.width)
-        self.most = _VECTORS_WIDE if wide else _VECTORS
         name = f"llvm.fma.v{self.width}f{8 * self.bytes}"
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
         self.fma = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
 
-    def _vector_at(self, place: Any, index: Any) -> Any:
-        pointer = self.builder.gep(place, [index])
+    def emit(self, height: int, count: Any, stride: Any, places: Any, fresh: Any) -> None:
+        """Emit the product of `height` rows with `count` rows of a block, for all lanes."""
+        builder, (matrix, rows, out) = self.builder, places
+        if height not in self.vectors:  # in halves
+            for part in (0, height // 2):
+                some = builder.gep(matrix, [_WORD(part)])
+                below = builder.gep(out, [_WORD(part * WIDTH)])
+                self.emit(height // 2, count, stride, (some, rows, below), fresh)
+            return
+
+        def tile(lane: Any, _carried: list[Any]) -> list[Any]:
+            ours = [builder.gep(place, [lane]) for place in (rows, out)]
+            cells = self._cells(height, ours[1])
+
+            def add_row(j: Any, sums: list[Any]) -> list[Any]:
+                column = builder.gep(matrix, [builder.mul(j, stride)])
+                row = builder.gep(ours[0], [builder.mul(j, _WORD(WIDTH))])
+                return self._add_row(height, column, row, sums)
+
+            sums = _loop(builder, count, 1, self._first_sums(cells, fresh), add_row)
+            for cell, total in zip(cells, sums, strict=True):
+                builder.store(total, cell, align=self.bytes)
+            return []
+
+        _loop(builder, _WORD(WIDTH), self.vectors[height] * self.width, [], tile)
+
+    def _cells(self, height: int, out: Any) -> list[Any]:
+        """Return the pointers to the vectors of a tile."""
+        return [
+            self._vector_at(out, i * WIDTH + v * self.width)
+            for i in range(height)
+            for v in range(self.vectors[height])
+        ]
+
+    def _vector_at(self, place: Any, index: int) -> Any:
+        pointer = self.builder.gep(place, [_WORD(index)])
         return self.builder.bitcast(pointer, self.vector.as_pointer())
 
-    def _load(self, place: Any, index: Any) -> Any:
-        return self.builder.load(self._vector_at(place, index), align=self.bytes)
+    def _first_sums(self, cells: list[Any], fresh: Any) -> list[Any]:
+        """Return zeros, or what a tile holds already."""
+        builder, before = self.builder, self.builder.block
+        reading, after = (builder.append_basic_block(name) for name in ("reading", "read"))
+        builder.cbranch(fresh, after, reading)
+        builder.position_at_end(reading)
+        held = [builder.load(cell, align=self.bytes) for cell in cells]
+        builder.branch(after)
+        builder.position_at_end(after)
+        sums = [builder.phi(self.vector) for _ in cells]
+        zero = ir.Constant(self.vector, [0.0] * self.width)
+        for total, value in zip(sums, held, strict=True):
+            total.add_incoming(zero, before)
+            total.add_incoming(value, reading)
+        return sums
+
+    def _add_row(self, height: int, column: Any, row: Any, sums: list[Any]) -> list[Any]:
+        """Return the sums and a column of the matrix times a row of the block."""
+        builder, vectors = self.builder, range(self.vectors[height])
+        places = [self._vector_at(row, v * self.width) for v in vectors]
+        terms = [builder.load(place, align=self.bytes) for place in places]
+        weights = [builder.load(builder.gep(column, [_WORD(i)])) for i in range(height)]
+        pairs = [(factor, term) for factor in map(self._spread, weights) for term in terms]
+        return [
+            builder.call(self.fma, [*pair, total]) for pair, total in zip(pairs, sums, strict=True)
+        ]
 
     def _spread(self, number: Any) -> Any:
         """Return a vector of one number."""
@@ -83,57 +166,6 @@ class _Tiles:
         one = self.builder.insert_element(nothing, number, half(0))
         zeros = ir.Constant(ir.VectorType(half, self.width), [0] * self.width)
         return self.builder.shuffle_vector(one, nothing, zeros)
-
-    def emit(self, height: int, count: Any, stride: Any, places: Any, fresh: Any) -> None:
-        """Emit the product of `height` rows with `count` rows of a block, for all lanes."""
-        matrix, rows, out = places
-        if height not in self.most:  # in halves
-            for part in (0, height // 2):
-                some = self.builder.gep(matrix, [_WORD(part)])
-                below = self.builder.gep(out, [_WORD(part * WIDTH)])
-                self.emit(height // 2, count, stride, (some, rows, below), fresh)
-            return
-        lanes = self.most[height] * self.width
-        with cgutils.for_range(self.builder, _WORD(WIDTH // lanes)) as loop:
-            first = self.builder.mul(loop.index, _WORD(lanes))
-            own = [self.builder.gep(place, [first]) for place in (rows, out)]
-            self._emit_tile(height, count, stride, (matrix, *own), fresh)
-
-    def _emit_tile(self, height: int, count: Any, stride: Any, places: Any, fresh: Any) -> None:
-        builder, (matrix, rows, out) = self.builder, places
-        vectors = range(self.most[height])
-        cells = [(i, v) for i in range(height) for v in vectors]
-        where = {(i, v): _WORD(i * WIDTH + v * self.width) for i, v in cells}
-        before = builder.block
-        reading, loop, after = (builder.append_basic_block(n) for n in ("read", "tile", "end"))
-        builder.cbranch(fresh, loop, reading)
-        builder.position_at_end(reading)
-        old = {cell: self._load(out, where[cell]) for cell in cells}
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        j, sums = builder.phi(_WORD), {cell: builder.phi(self.vector) for cell in cells}
-        zero = ir.Constant(self.vector, [0.0] * self.width)
-        for cell in cells:
-            sums[cell].add_incoming(zero, before)
-            sums[cell].add_incoming(old[cell], reading)
-        row, column = builder.mul(j, _WORD(WIDTH)), builder.mul(j, stride)
-        terms = [self._load(rows, builder.add(row, _WORD(v * self.width))) for v in vectors]
-        added = {}
-        for i in range(height):
-            w = builder.load(builder.gep(matrix, [builder.add(column, _WORD(i))]))
-            factor = self._spread(w)
-            for v in vectors:
-                added[i, v] = builder.call(self.fma, [factor, terms[v], sums[i, v]])
-        following = builder.add(j, _WORD(1))
-        for block in (before, reading):
-            j.add_incoming(_WORD(0), block)
-        j.add_incoming(following, builder.block)
-        for cell in cells:
-            sums[cell].add_incoming(added[cell], builder.block)
-        builder.cbranch(builder.icmp_signed("<", following, count), loop, after)
-        builder.position_at_end(after)
-        for cell in cells:
-            builder.store(added[cell], self._vector_at(out, where[cell]), align=self.bytes)
 
 
 def _product_of(height: int) -> Any:

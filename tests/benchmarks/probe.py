@@ -43,7 +43,7 @@ def _status(key: str) -> int:
     return 1024 * int(line.split()[1])
 
 
-def first_call(feature: str, loss: str, threads: str) -> dict[str, float]:
+def first_call(feature: str, loss: str, dim: str, threads: str) -> dict[str, float]:
     """Return the seconds of building a network and simulating it, after the import."""
     import numba
 
@@ -51,8 +51,9 @@ def first_call(feature: str, loss: str, threads: str) -> dict[str, float]:
 
     numba.set_num_threads(int(threads))
     y = {"logistic": [1, -1], "cross_entropy": [0, 1]}.get(loss, [0.3, -0.4])
+    x = [[0.3] * int(dim), [-0.2] * int(dim)]
     start = time.perf_counter()
-    net = sde.MeanFieldNetwork([[0.3, 0.1], [-0.2, 0.4]], y, feature=feature, loss=loss)
+    net = sde.MeanFieldNetwork(x, y, feature=feature, loss=loss)
     sde.simulate(net, sde.StableNoise(1.5, "II"), n=1000, t1=0.25, dt=1 / 32)
     return {"seconds": time.perf_counter() - start}
 
