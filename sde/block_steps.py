@@ -35,7 +35,7 @@ __all__ = [
 #: Most bytes of slopes that are kept from the observables of a step to the drift of the next. They
 #: save a second evaluation of the features, a quarter of the time, for memory of several times the
 #: state. A virtual machine may take as long to hand out new memory as dozens of such evaluations
-#: take, if particles have fewer than `MANY_COORDINATES`: for fewer steps, only this share of the
+#: take, if data have fewer than `MANY_COORDINATES`: for fewer steps, only this share of the
 #: bytes is kept.
 KEPT = 1 << 29
 MANY_STEPS, SHARE_FOR_FEW, MANY_COORDINATES = 100, 8, 32
@@ -188,13 +188,13 @@ def empty_block(pieces: Pieces) -> Any:
 
 
 @expanded
-def place_in(theta: Any, first: int, count: int, copy: Any, turn: Turn) -> int:
+def place_in(theta: Any, first: int, count: int, turn: Turn) -> int:
     """Return the address of the block of the `count` particles from `first` on, or 0.
 
     They can be worked on where they lie if they fill it, are arranged and stay so, and start a
     cache line. Else there is room for a copy.
     """
-    place: int = theta.ctypes.data + first * theta.shape[1] * copy.itemsize
+    place = _address(theta, first)
     staying = turn.arranged and turn.arranging and count == WIDTH
     return place if staying and place % CACHE_LINE == 0 else 0
 
@@ -251,7 +251,7 @@ def kept_at(slopes: Any, block: int) -> int:
 def can_keep_slopes(pieces: Pieces, n: int, steps: int) -> bool:
     """Return whether the slopes of n particles are worth keeping from each step to the next."""
     size = pieces.inputs.itemsize * n * pieces.n_slopes
-    pays = steps >= MANY_STEPS or pieces.dim >= MANY_COORDINATES
+    pays = steps >= MANY_STEPS or pieces.shape[1] >= MANY_COORDINATES
     return 0 < size <= (KEPT if pays else KEPT // SHARE_FOR_FEW)
 
 

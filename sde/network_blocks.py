@@ -65,21 +65,27 @@ def number_type(single: bool) -> Any:
 
 
 def arrange(feature: Feature, x: NDArray[Any]) -> NDArray[Any]:
-    """Return the data as the block functions read them."""
+    """Return the data as the block functions read them.
+
+    They are packed, if the arguments are a product of their own, else row by row.
+    """
     rowwise = feature.geometry == "radial" or fused_products(feature, x.shape[1])
     return x.ravel() if rowwise else pack(x)
 
 
 @compiled()
-def _find_arguments(x: Any, some: tuple[int, int], theta: Any, radial: bool, out: Any) -> None:
-    """Write the arguments of some data, a row a datum, for all lanes."""
+def _find_arguments(
+    inputs: Any, m: int, some: tuple[int, int], theta: Any, radial: bool, out: Any
+) -> None:
+    """Write the arguments of some of m data, a row a datum, for all lanes."""
+    d = len(theta)
     if radial:
         out[:] = 0.0
         for j in range(some[0], some[1]):
-            for c in range(x.shape[1]):
-                add_square(x[j, c], theta[c], out[j - some[0]])
+            for c in range(d):
+                add_square(inputs[j * d + c], theta[c], out[j - some[0]])
     else:
-        multiply(x.ctypes.data, x.shape, some, (0, x.shape[1]), theta, out, True)
+        multiply(inputs, (m, d), some, (0, d), theta, out, True)
 
 
 @inlined
@@ -183,7 +189,8 @@ def make_observe(feature: Feature, dim: int, *, single: bool = False) -> BlockFu
         _ = digest
         sizes = integers_at(shape, 3)
         m, d, outputs = sizes[0], sizes[1], sizes[2]
-        amplitude, x = floats_at(data, 1)[0], array_at(inputs, (m, d), number)
+        amplitude, arranged = floats_at(data, 1)[0], array_at(inputs, (m * d,), number)
+        x = array_at(inputs, (m, d), number)  # row by row if fused
         total, values = matrix_at(sums, m, outputs), array_at(scratch, (WIDTH,), number)
         for k in range(outputs):
             own = array_at(theta + size * WIDTH * k * d, (d, WIDTH), number)
@@ -193,16 +200,16 @@ def make_observe(feature: Feature, dim: int, *, single: bool = False) -> BlockFu
                     place = kept + size * WIDTH * (k * m + first)
                 rows = array_at(place, (last - first, WIDTH), number)
                 if not fused:
-                    _find_arguments(x, (first, last), own, radial, rows)
+                    _find_arguments(arranged, m, (first, last), own, radial, rows)
                 for j in range(first, last):
-                    given = (x[j], own, rows[j - first], values)
+                    lanes = (x[j], own, rows[j - first], values)
                     if kept != 0:
                         # those of the next block lie behind, and are read next
                         ahead = m * outputs + k * m + j
                         prefetch(kept + size * WIDTH * ahead, size * WIDTH)
-                        for_lanes_by_eight(evaluate_both, given)
+                        for_lanes_by_eight(evaluate_both, lanes)
                     else:
-                        for_lanes_by_eight(evaluate, given)
+                        for_lanes_by_eight(evaluate, lanes)
                     total[j, k] += amplitude * lane_sum(values, valid)
 
     return observe
@@ -230,7 +237,8 @@ def make_drift(feature: Feature, dim: int, *, single: bool = False) -> BlockFunc
         _ = digest
         sizes = integers_at(shape, 3)
         m, d, outputs = sizes[0], sizes[1], sizes[2]
-        x, total = array_at(inputs, (m, d), number), array_at(scratch, (1, WIDTH), number)
+        arranged, total = array_at(inputs, (m * d,), number), array_at(scratch, (1, WIDTH), number)
+        x = array_at(inputs, (m, d), number)  # row by row if fused
         # past the slopes of the loss, which the pulls contain
         pulls, together = weights + item * m * outputs, m if kept != 0 else DATA
         for k in range(outputs):
@@ -242,13 +250,13 @@ def make_drift(feature: Feature, dim: int, *, single: bool = False) -> BlockFunc
                 slopes = array_at(place, (some[1] - first, WIDTH), number)
                 if kept == 0:
                     if not fused:
-                        _find_arguments(x, some, own, radial, slopes)
+                        _find_arguments(arranged, m, some, own, radial, slopes)
                     for j in range(first, some[1]):
                         for_lanes_by_eight(evaluate, (x[j], own, slopes[j - first]))
-                pull, fresh = pulls + item * k * m * d, first == 0
+                pull, fresh = array_at(pulls + item * k * m * d, (d * m,), number), first == 0
                 multiply(pull, (d, m), (0, d), some, slopes, force, fresh)
                 if radial:  # the gradient is g'(a) (θ - x)
-                    pull = weights + item * k * m
+                    pull = array_at(weights + item * k * m, (m,), number)
                     multiply(pull, (1, m), (0, 1), some, slopes, total, fresh)
             if radial:
                 for c in range(d):

@@ -1,10 +1,10 @@
 """Products of a small matrix and a block, in tiles that stay in registers.
 
 A thread multiplies the same matrix by many blocks, so it is arranged once, as the loops read it:
-`packed`, in groups of `GROUP` rows, each group column by column. A library that is handed a matrix
-arranges it anew for each product, a tenth to a quarter of its time where the other factor is a
-block. A tile is some rows of the product by a few vectors of lanes; its sums never leave the
-registers while a row of the block after another is added to them.
+`pack`, in groups of `GROUP` rows, each group column by column. BLAS arranges a matrix anew for each
+product, a tenth to a quarter of its time where the other factor is a block. A tile is some rows of
+the product by a few vectors of lanes; its sums never leave the registers while a row of the block
+after another is added to them.
 """
 
 from typing import Any
@@ -19,13 +19,13 @@ from sde.intrinsics import fma, like
 from sde.lanes import WIDE, WIDTH, for_lanes, has_wide_vectors, loop_request
 from sde.native import compiled, expanded
 
-__all__ = ["DEPTH", "GROUP", "add_square", "multiply", "pack", "packed_place"]
+__all__ = ["GROUP", "add_square", "multiply", "pack", "packed_place"]
 
-#: Rows of a group.
+#: Rows of a group: with AVX-512, sums of so many rows by two vectors stay in registers.
 GROUP = 12
 
-#: Rows of a block that are added up at a time: they and a group's numbers fit the first-level cache
-#: or stream from the second.
+#: Rows of a block that are added up at a time. A group's numbers for them, 24 KB, fit the
+#: first-level cache, and the rows, 256 KB, the second.
 DEPTH = 256
 
 #: Vectors of lanes in a tile of so many rows, if it is not halved. A sum waits four cycles for its
@@ -60,7 +60,7 @@ def _loop(builder: Any, end: Any, step: int, carried: list[Any], body: Any) -> l
     """Emit a loop over 0, step, ... below `end`, of one round at least; return what it carries.
 
     `body(index, carried)` emits a round, and returns what is carried to the next. The compiler is
-    asked not to unroll: copies of a tile take it a tenth of a first call, and run slower.
+    asked not to unroll: compiling the copies takes a tenth of a first call, and they run slower.
     """
     before, loop = builder.block, builder.append_basic_block("loop")
     after = builder.append_basic_block("loop.end")
@@ -205,7 +205,7 @@ _twelve, _eight, _four, _two, _one = (_product_of(height) for height in (12, 8, 
 
 @compiled()
 def multiply(
-    matrix: int,
+    matrix: Any,
     shape: tuple[int, int],
     some: tuple[int, int],
     columns: tuple[int, int],
@@ -217,13 +217,13 @@ def multiply(
 
     Parameters
     ----------
-    matrix : int
-        The address of the packed matrix, whose numbers are of the type of `out`.
+    matrix : array
+        The packed matrix, in one row.
     shape : (int, int)
         Its rows and columns.
     some, columns : (int, int)
-        The first of its rows and columns to be used, and the one after the last; `some` are whole
-        groups.
+        The first of its rows and columns to be used, and the one after the last. `some` begin a
+        group, and end with one or with the last row. There is at least one column.
     rows, out : (., WIDTH) arrays
         One row for each of these columns, and one for each of these rows.
     fresh : bool
@@ -235,7 +235,7 @@ def multiply(
         terms = rows.ctypes.data + item * WIDTH * (j - columns[0])
         for i in range(some[0], some[1], GROUP):
             height = min(GROUP, shape[0] - i)
-            group = matrix + item * (i * shape[1] + j * height)
+            group = matrix.ctypes.data + item * (i * shape[1] + j * height)
             target = out.ctypes.data + item * WIDTH * (i - some[0])
             if height == GROUP:
                 _twelve(count, height, group, terms, target, number, new)

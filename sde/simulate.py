@@ -103,8 +103,8 @@ def simulate(
     -----
     The result does not depend on the number of threads (`numba.set_num_threads`). Memory: the
     state, what `save_at` asks for, and the n m l slopes of a network's features, kept from one
-    step to the next while they take no more than 512 MB (64 MB in fewer than 100 steps, if
-    particles have less than 32 coordinates).
+    step to the next while they take no more than 512 MB (64 MB in fewer than 100 steps, if data
+    have less than 32 coordinates).
 
     Examples
     --------

@@ -129,7 +129,7 @@ def _make_sweep_chunk() -> Any:
         for b in range(bounds[0], bounds[1]):
             first, count = particles_of(b, len(theta))
             kept, particles = kept_at(sweep.slopes, b), (first, count)
-            place = place_in(theta, first, count, copy, turn)
+            place = place_in(theta, first, count, turn)
             if place == 0:
                 load_block(theta, first, count, copy, turn.arranged)
             block = array_at(place or copy.ctypes.data, copy.shape, copy.dtype)

@@ -143,18 +143,18 @@ def test_steps_in_a_row_end_where_single_steps_do(system, n, dtype):
 
 def test_blocks_are_worked_on_where_they_lie_arranged():
     @numba.njit
-    def place(theta, first, count, copy, turn):
-        return block_steps.place_in(theta, first, count, copy, turn)
+    def place(theta, first, count, turn):
+        return block_steps.place_in(theta, first, count, turn)
 
     room = aligned(4 * 1000 + 1, np.float64)
-    theta, copy = room[:-1].reshape(1000, 4), np.empty(4 * 128)
+    theta = room[:-1].reshape(1000, 4)
     turn = block_steps.Turn(3, arranged=True, arranging=True)
-    assert place(theta, 256, 128, copy, turn) == theta.ctypes.data + 8 * 4 * 256
+    assert place(theta, 256, 128, turn) == theta.ctypes.data + 8 * 4 * 256
     shifted = room[1:].reshape(1000, 4)  # starts no cache line
-    assert place(shifted, 256, 128, copy, turn) == 0
-    assert place(theta, 896, 104, copy, turn) == 0
+    assert place(shifted, 256, 128, turn) == 0
+    assert place(theta, 896, 104, turn) == 0
     for name in ("arranged", "arranging"):
-        assert place(theta, 256, 128, copy, turn._replace(**{name: False})) == 0
+        assert place(theta, 256, 128, turn._replace(**{name: False})) == 0
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

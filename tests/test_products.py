@@ -23,7 +23,7 @@ def multiply(request):
         for number in (np.float64, np.float32):
             rows = np.ones((1, WIDTH), number)
             everything = (0, 1), (0, 1)
-            function(rows.ctypes.data, (1, 1), *everything, rows, rows.copy(), True)
+            function(rows[0], (1, 1), *everything, rows, rows.copy(), True)
         (code, _) = function.outer.inspect_llvm().values()
         assert ("llvm.fma.v8f64" in code) == wide
         yield function
@@ -50,7 +50,7 @@ def test_every_entry_has_its_place_in_a_packed_matrix(rows, columns):
 def test_a_product_is_that_of_numpy(multiply, r, k, number):
     matrix, block = factors(r, k, number)
     packed, out = products.pack(matrix), np.full((r + 1, WIDTH), np.nan, number)
-    multiply(packed.ctypes.data, (r, k), (0, r), (0, k), block, out, True)
+    multiply(packed, (r, k), (0, r), (0, k), block, out, True)
     exact = matrix.astype(float) @ block.astype(float)
     # each of k roundings is half a unit of a sum that is no larger than this
     size = np.abs(matrix).astype(float) @ np.abs(block)
@@ -67,7 +67,7 @@ def test_terms_are_added_in_order_and_rounded_once_each(multiply, r, k):
     rng = np.random.default_rng(1)
     matrix, block = (rng.integers(1, 2**26, size).astype(float) for size in ((r, k), (k, WIDTH)))
     packed, out = products.pack(matrix), np.empty((r, WIDTH))
-    multiply(packed.ctypes.data, (r, k), (0, r), (0, k), block, out, True)
+    multiply(packed, (r, k), (0, r), (0, k), block, out, True)
     total = np.zeros((r, WIDTH))
     for j in range(k):
         term = matrix[:, j, None].astype(np.longdouble) * block[j]
@@ -80,20 +80,27 @@ def test_parts_add_up_to_the_bits_of_the_whole(multiply):
     matrix, block = factors(r, k)
     packed = products.pack(matrix)
     whole, parts = np.empty((r, WIDTH)), np.full((r, WIDTH), np.nan)
-    multiply(packed.ctypes.data, (r, k), (0, r), (0, k), block, whole, True)
+    multiply(packed, (r, k), (0, r), (0, k), block, whole, True)
     group = products.GROUP
     for some in ((0, group), (group, 2 * group), (2 * group, r)):
         for columns in ((0, 1), (1, 300), (300, 700)):
             below = block[columns[0] : columns[1]]
             out = parts[some[0] : some[1]]
-            multiply(packed.ctypes.data, (r, k), some, columns, below, out, columns[0] == 0)
+            multiply(packed, (r, k), some, columns, below, out, columns[0] == 0)
     np.testing.assert_array_equal(parts, whole)
+
+
+@pytest.mark.parametrize("tiles", [products._VECTORS, products._VECTORS_WIDE])
+def test_tiles_fill_the_lanes_of_a_block(tiles):
+    for vectors in tiles.values():
+        for numbers in (4, 8, 16):  # of a vector
+            assert WIDTH % (vectors * numbers) == 0
 
 
 def test_a_lane_that_is_not_finite_stays_alone(multiply):
     matrix, block = factors(11, 6)
     block[3, 70] = np.inf
     out = np.full((11, WIDTH), np.nan)  # a sum that begins with what was there would be NaN
-    multiply(products.pack(matrix).ctypes.data, (11, 6), (0, 11), (0, 6), block, out, True)
+    multiply(products.pack(matrix), (11, 6), (0, 11), (0, 6), block, out, True)
     assert np.isinf(out[:, 70]).all()
     assert np.isfinite(np.delete(out, 70, axis=1)).all()

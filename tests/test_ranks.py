@@ -39,7 +39,7 @@ def test_every_particle_has_one_process_and_blocks_are_not_cut(n, size):
         assert before.stop == after.start
         assert before.stop % 128 == 0 or before.stop == n
     sizes = [len(part) for part in parts]
-    assert max(sizes) - min(sizes) <= 128 * (1 + max(1, -(-n // (128 * 256))))
+    assert max(sizes) - min(sizes) <= 128 * (1 + -(-n // (128 * 256)))
 
 
 @pytest.mark.parametrize("d", [3, 32])  # arguments with the features, and before them

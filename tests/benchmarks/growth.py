@@ -16,7 +16,7 @@ __all__ = ["exponent", "growth"]
 LEVEL, RESAMPLES = 0.95, 2000
 LINEAR = (0.97, 1.03)
 
-#: Rounds for each of another case's: an interval inside 3 % takes more of them than a median.
+#: Times the rounds of other cases: an interval inside 3 % takes more of them than a median.
 MORE_ROUNDS = 3
 
 #: What is varied, and over which values: each range starts where the term that is linear in the

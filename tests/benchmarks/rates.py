@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from sde.intrinsics import fma
-from sde.lanes import WIDTH, _lanes_intrinsic
+from sde.lanes import WIDTH, lanes_intrinsic
 from sde.native import compiled
 
 from . import peers_ours
@@ -17,7 +17,7 @@ from .work import NetworkWork
 __all__ = ["multiply_add_share", "peak_call"]
 
 #: A loop with two vectors at once, unless with AVX-512.
-for_lanes_by_two: Any = _lanes_intrinsic(WIDTH, vectors=2)
+for_lanes_by_two: Any = lanes_intrinsic(WIDTH, vectors=2)
 
 #: Chains a lane, and their length. Two vectors of six chains fill 16 registers, four the 32 of
 #: AVX-512.

@@ -252,7 +252,7 @@ def _update(p: int, row: Any, noise: Any) -> Stage:
 
 def _products(count: float, p: int, number: Any) -> Stage:
     """Return the loop that adds up the terms of a product of a matrix of p rows and a block."""
-    product = products._eight if p >= 8 else products._four
+    product = products._twelve if p >= products.GROUP else products._four
 
     @compiled()
     def loop(matrix: Any, rows: Any, out: Any) -> None:
@@ -260,8 +260,8 @@ def _products(count: float, p: int, number: Any) -> Stage:
         places = matrix.ctypes.data, rows.ctypes.data, out.ctypes.data
         product(size, len(out), *places, kind, True)
 
-    rows = np.zeros((8, WIDTH), number)
-    loop(np.zeros(64, number), rows, rows.copy())
+    rows = np.zeros((products.GROUP, WIDTH), number)
+    loop(np.zeros(len(rows) ** 2, number), rows, rows.copy())
     (assembly,) = loop.outer.inspect_asm().values()  # type: ignore[attr-defined]  # numba's
     block = hot_block(assembly)
     return Stage("products", count, block, block.multiplied / rows.itemsize)
