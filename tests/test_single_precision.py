@@ -44,12 +44,13 @@ def curvature(oracle, a):
     return np.abs(oracle.slope(a + 1e-5) - oracle.slope(a - 1e-5)) / 2e-5
 
 
-#: Dimensions whose products are fused with the feature, and others, more than a group as well.
+#: Dimensions whose products are fused with the feature, and others, more than a group as well; in
+#: many more a radial feature vanishes.
 CASES = [
     (feature, loss, d)
     for feature in sorted(FEATURES)
     for loss in sorted(LOSSES)
-    for d in (3, 6, 40)
+    for d in (3, 6, 40 if FEATURES[feature].geometry == "inner" else 20)
 ]
 
 
