@@ -59,6 +59,7 @@ NETWORK = (
     peer("PyTorch", ("torch",), "peers_torch", "network"),
     peer("NumPy", BLAS, "peers_numpy", "network"),
 )
+IN_CACHE = peer("sde in the cache", (), "peers_ours", "in_cache")
 SCIPY = peer("scipy", ("scipy",), "peers_scipy", "sample")
 SAMPLE = peer(OURS, (), "peers_ours", "sample")
 DGEMM = (
@@ -122,7 +123,17 @@ def _network(
 
 
 def _step(name: str, targets: Mapping[str, float], dtype: str) -> Case:
-    return _network(name, targets, p=4, m=32, n=65_536, steps=64, dtype=dtype, bounded=True)
+    return _network(
+        name,
+        targets,
+        p=4,
+        m=32,
+        n=65_536,
+        steps=64,
+        dtype=dtype,
+        contestants=NETWORK if dtype == "float32" else (*NETWORK, IN_CACHE),
+        bounded=True,
+    )
 
 
 def _matrix(p: int, m: int, n: int, steps: int) -> Case:

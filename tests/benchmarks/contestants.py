@@ -29,7 +29,8 @@ class Contestant:
     variants : callable
         Returns the variants, by name. Called when the packages are there.
     simulates : bool
-        Whether it does the work, and is checked; not so for a part of it (matrix products).
+        Whether it does the work, and is checked; not so for a part of it (matrix products), or for
+        as much work on fewer particles.
     """
 
     name: str
@@ -53,4 +54,5 @@ def peer(name: str, requires: tuple[str, ...], module: str, function: str) -> Co
         made: Any = getattr(importlib.import_module(f".{module}", __package__), function)()
         return dict(made)
 
-    return Contestant(name, requires, variants, simulates=not function.endswith("products"))
+    whole = not function.endswith(("products", "in_cache"))
+    return Contestant(name, requires, variants, simulates=whole)

@@ -9,7 +9,11 @@ import sde
 from .training_work import TrainingWork
 from .work import DrawWork, NetworkWork, PullWork, Run
 
-__all__ = ["network", "one_thread", "pull", "pull_functions", "sample", "training"]
+__all__ = ["in_cache", "network", "one_thread", "pull", "pull_functions", "sample", "training"]
+
+
+#: Bytes of state and kept slopes that fit a core's second-level cache, and particles of a block.
+CACHE, BLOCK = 1 << 18, 128
 
 
 def sample() -> dict[str, Any]:
@@ -35,6 +39,35 @@ def network() -> dict[str, Any]:
 def one_thread() -> dict[str, Any]:
     """Simulate a `MeanFieldNetwork` on one thread, whatever the case says."""
     return {"simulate": lambda work: _network(work, threads=1)}
+
+
+def in_cache() -> dict[str, Any]:
+    """Simulate as many steps of so few particles that a thread needs nothing but its cache.
+
+    What a step takes beyond this, it waits for memory and for other threads.
+    """
+
+    def prepare(work: NetworkWork) -> Run:
+        net = sde.MeanFieldNetwork(work.x, work.y, feature="tanh", loss="logistic")
+        noise = sde.StableNoise(work.alpha, "II", work.scale / work.dt ** (1 / work.alpha))
+        n = BLOCK * max(1, CACHE // (work.theta.itemsize * (len(work.x) + net.dim) * BLOCK))
+        steps = work.units // (n * work.threads)
+
+        def call() -> Any:
+            numba.set_num_threads(work.threads)
+            return sde.simulate_replicates(
+                net,
+                noise,
+                n=n,
+                t1=steps * work.dt,
+                dt=work.dt,
+                replicates=work.threads,
+                initial=work.theta[:n],
+            )
+
+        return Run(call)
+
+    return {"a part of the particles": prepare}
 
 
 def pull_functions(p: int) -> tuple[Any, Any]:
