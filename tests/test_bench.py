@@ -30,6 +30,7 @@ from sde.benchmarks import (  # noqa: E402  # loaded above
     costs,
     instructions,
     measure,
+    peers_ours,
     rates,
     report,
     roofline,
@@ -386,6 +387,17 @@ def test_the_replay_of_a_loop_takes_no_longer_than_the_loop():
     }
     timings = measure.alternate(calls, QUICK)
     assert min(timings["replay"].rounds) < 1.1 * min(timings["loop"].rounds)
+
+
+def test_a_step_in_the_cache_is_as_many_steps_of_fewer_particles():
+    work = NetworkWork.random(p=4, m=32, n=65_536, steps=1, threads=2)
+    (prepare,) = peers_ours.in_cache().values()
+    states = prepare(work).call()
+    assert states.shape == (2, 896, 4)  # 252 KB of slopes and state each
+    steps = 65_536 // (2 * 896)
+    net, noise = sde.MeanFieldNetwork(work.x, work.y), sde.StableNoise(1.5, "II")
+    end = sde.simulate(net, noise, n=896, t1=steps / 32, dt=1 / 32, initial=work.theta[:896])
+    np.testing.assert_array_equal(states[0], end.theta)
 
 
 def test_a_bound_sums_the_loops_round_by_round():
