@@ -35,8 +35,8 @@ __all__ = [
 #: Most bytes of slopes that are kept from the observables of a step to the drift of the next. They
 #: save a second evaluation of the features, a quarter of the time, for memory of several times the
 #: state. A virtual machine may take as long to hand out new memory as dozens of such evaluations
-#: take, if data have fewer than `MANY_COORDINATES`: for fewer steps, only this share of the
-#: bytes is kept.
+#: take, if data have fewer than `MANY_COORDINATES`: for few steps, only this share of the bytes is
+#: kept.
 KEPT = 1 << 29
 MANY_STEPS, SHARE_FOR_FEW, MANY_COORDINATES = 100, 8, 32
 

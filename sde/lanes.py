@@ -36,9 +36,11 @@ __all__ = [
 WIDTH = 128
 HALF = WIDTH // 2
 
-#: Vectors that a loop works on at once, unless it says otherwise. With AVX-512, whose vectors have
-#: so many bits and which has 32 registers of them, all loops do.
+#: Vectors that a loop works on at once, unless it says otherwise. With AVX-512, which has 32
+#: registers, all loops do.
 INTERLEAVED = 4
+
+#: Bits of a vector of AVX-512.
 WIDE = 512
 
 _WORD = ir.IntType(64)

@@ -139,6 +139,12 @@ def test_more_slopes_are_kept_for_many_steps():
     assert not block_steps.can_keep_slopes(pieces, 8 * n, 100)
 
 
+def test_more_slopes_are_kept_of_data_with_many_coordinates():
+    for d, many in ((31, False), (32, True)):  # with two outputs, particles have twice as many
+        pieces = make("tanh", "logistic", d, outputs=2)[0].pieces
+        assert block_steps.can_keep_slopes(pieces, 2**19, 1) == many  # 92 MB
+
+
 def test_a_users_feature_is_computed_in_float64_from_float32_arguments():
     # in float32 it would be off by 5e-4
     feature = register_feature("shifted", lambda a: (1e4 + a) - 1e4, lambda _a: 1.0)

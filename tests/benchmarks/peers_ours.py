@@ -11,7 +11,6 @@ from .work import DrawWork, NetworkWork, PullWork, Run
 
 __all__ = ["in_cache", "network", "one_thread", "pull", "pull_functions", "sample", "training"]
 
-
 #: Bytes of state and kept slopes that fit a core's second-level cache, and particles of a block.
 CACHE, BLOCK = 1 << 18, 128
 
@@ -48,8 +47,7 @@ def in_cache() -> dict[str, Any]:
     """
 
     def prepare(work: NetworkWork) -> Run:
-        net = sde.MeanFieldNetwork(work.x, work.y, feature="tanh", loss="logistic")
-        noise = sde.StableNoise(work.alpha, "II", work.scale / work.dt ** (1 / work.alpha))
+        net, noise = _system(work), _noise(work)
         n = BLOCK * max(1, CACHE // (work.theta.itemsize * (len(work.x) + net.dim) * BLOCK))
         steps = work.units // (n * work.threads)
 
@@ -95,13 +93,20 @@ def pull() -> dict[str, Any]:
 
 
 def _network(work: NetworkWork, threads: int | None = None) -> Run:
-    net = sde.MeanFieldNetwork(work.x, work.y, feature="tanh", loss="logistic")
-    return _simulate(net, work, threads or work.threads)
+    return _simulate(_system(work), work, threads or work.threads)
+
+
+def _system(work: NetworkWork) -> sde.MeanFieldNetwork:
+    return sde.MeanFieldNetwork(work.x, work.y, feature="tanh", loss="logistic")
+
+
+def _noise(work: NetworkWork | PullWork) -> sde.StableNoise:
+    """Return the noise whose steps, of scale sigma dt^(1/alpha), have the work's scale."""
+    return sde.StableNoise(work.alpha, "II", work.scale / work.dt ** (1 / work.alpha))
 
 
 def _simulate(system: sde.System, work: NetworkWork | PullWork, threads: int) -> Run:
-    # a step's noise has scale sigma dt^(1/alpha)
-    noise = sde.StableNoise(work.alpha, "II", work.scale / work.dt ** (1 / work.alpha))
+    noise = _noise(work)
     dtype: Literal["float32", "float64"] = "float32" if work.dtype == "float32" else "float64"
 
     def call() -> Any:
