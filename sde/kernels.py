@@ -26,7 +26,7 @@ from sde.block_steps import (
     prepare,
     store_block,
 )
-from sde.chunks import chunk_bounds, chunk_count
+from sde.chunks import chunk_bounds, chunk_count, deal, empty_deal, next_chunk
 from sde.lanes import WIDTH
 from sde.native import PARALLEL, SOURCE_DIGEST, aligned, compiled, expanded
 from sde.sampling import Draws
@@ -124,19 +124,21 @@ def _make_advance(*, together: bool) -> Any:
         sums = np.empty((chunks, pieces.n_observables))
         finite = np.empty(chunks, dtype=np.bool_)
         weights = np.empty(pieces.n_weights, pieces.inputs.dtype)
-        rooms = empty_rooms(pieces, threads)
+        rooms, taken = empty_rooms(pieces, threads), empty_deal(threads)
         # blocks can lie in the memory of particles
         alike = theta.flags.c_contiguous and theta.itemsize == pieces.inputs.itemsize
         for step in range(steps[0], steps[1]):
             turn = Turn(step, alike and step > steps[0], alike and step + 1 < steps[1])
             if task.moving:
                 prepare(pieces, mean_field[step - task.origin], weights)
+            deal(taken, threads, chunks)
             for thread in numba.prange(threads):  # a plain range in the calling thread
                 sweep = Sweep(function, pieces, draws, task, weights, theta, slopes)
-                first, last = chunk_bounds(thread, threads, chunks)
-                for chunk in range(first, last):
+                chunk = next_chunk(taken, thread, threads, chunks)
+                while chunk >= 0:
                     bounds = chunk_bounds(chunk, chunks, blocks)
                     finite[chunk] = sweep_chunk(sweep, turn, sums[chunk], rooms, thread, bounds)
+                    chunk = next_chunk(taken, thread, threads, chunks)
             following = min(step + 1 - task.origin, len(mean_field) - 1)
             if not _fold(sums, finite, task.interacting, n, mean_field[following]):
                 return step

@@ -33,6 +33,7 @@ __all__ = [
     "call_at",
     "call_block",
     "compiled",
+    "count_up",
     "expanded",
     "floats_at",
     "inlined",
@@ -266,6 +267,21 @@ def prefetch(address: int, size: int) -> None:
     """Ask for `size` bytes to be brought to the second-level cache; they need not exist."""
     for line in range(0, size, CACHE_LINE):
         _prefetch_line(address + line)
+
+
+@intrinsic
+def _fetch_and_add(_typing: Any, address: Any) -> tuple[Any, Any]:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(WORD)
+        counter = builder.inttoptr(arguments[0], word.as_pointer())
+        return builder.atomic_rmw("add", counter, word(1), "monotonic")
+
+    return types.intp(address), generate
+
+
+#: Add one to the integer at an address, which threads may share; return what it was. No two get the
+#: same.
+count_up: Any = _fetch_and_add
 
 
 @expanded

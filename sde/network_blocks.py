@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sde.features import Feature
 from sde.intrinsics import fma
-from sde.lanes import WIDTH, for_lanes, for_lanes_by_eight, lane_sum
+from sde.lanes import WIDTH, for_lanes, lane_sum
 from sde.native import (
     SOURCE_DIGEST,
     BlockFunction,
@@ -207,9 +207,9 @@ def make_observe(feature: Feature, dim: int, *, single: bool = False) -> BlockFu
                         # those of the next block lie behind, and are read next
                         ahead = m * outputs + k * m + j
                         prefetch(kept + size * WIDTH * ahead, size * WIDTH)
-                        for_lanes_by_eight(evaluate_both, lanes)
+                        for_lanes(evaluate_both, lanes)
                     else:
-                        for_lanes_by_eight(evaluate, lanes)
+                        for_lanes(evaluate, lanes)
                     total[j, k] += amplitude * lane_sum(values, valid)
 
     return observe
@@ -252,7 +252,7 @@ def make_drift(feature: Feature, dim: int, *, single: bool = False) -> BlockFunc
                     if not fused:
                         _find_arguments(arranged, m, some, own, radial, slopes)
                     for j in range(first, some[1]):
-                        for_lanes_by_eight(evaluate, (x[j], own, slopes[j - first]))
+                        for_lanes(evaluate, (x[j], own, slopes[j - first]))
                 pull, fresh = array_at(pulls + item * k * m * d, (d * m,), number), first == 0
                 multiply(pull, (d, m), (0, d), some, slopes, force, fresh)
                 if radial:  # the gradient is g'(a) (θ - x)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sde.block_steps import Pieces, Turn, prepare
-from sde.chunks import chunk_bounds, chunk_count
+from sde.chunks import chunk_bounds, chunk_count, deal, empty_deal, next_chunk
 from sde.lanes import WIDTH
 from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.sampling import Draws
@@ -73,17 +73,20 @@ def _make_sweep() -> Any:
         count = chunk_count(n)
         origin = chunks[0] * blocks // count
         turn, weights = Turn(step, False, False), np.empty(pieces.n_weights, pieces.inputs.dtype)
-        rooms = empty_rooms(pieces, threads)
+        rooms, taken, own = empty_rooms(pieces, threads), empty_deal(threads), chunks[1] - chunks[0]
+        deal(taken, threads, own)
         if task.moving:
             prepare(pieces, mean_field, weights)
         for thread in numba.prange(threads):
             shared = Sweep(function, pieces, draws, task, weights, theta, slopes)
-            some = chunk_bounds(thread, threads, chunks[1] - chunks[0])
-            for chunk in range(chunks[0] + some[0], chunks[0] + some[1]):
+            mine = next_chunk(taken, thread, threads, own)
+            while mine >= 0:
+                chunk = chunks[0] + mine
                 first, last = chunk_bounds(chunk, count, blocks)
                 bounds = (first - origin, last - origin)
                 finite = sweep_chunk(shared, turn, sums[chunk, :q], rooms, thread, bounds)
                 sums[chunk, q] = 1.0 if finite else 0.0
+                mine = next_chunk(taken, thread, threads, own)
 
     return sweep
 

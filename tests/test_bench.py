@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import sde
 from sde.cli import app, load_suite
 from sde.features import FEATURES
-from sde.lanes import WIDTH, for_lanes_by_eight
+from sde.lanes import WIDTH, for_lanes
 from sde.native import compiled
 from sde.network_blocks import make_evaluations
 
@@ -376,7 +376,7 @@ def test_the_replay_of_a_loop_takes_no_longer_than_the_loop():
     @compiled()
     def loop(given, times):
         for _ in range(times):
-            for_lanes_by_eight(both, given)
+            for_lanes(both, given)
 
     single = np.ones((6, WIDTH), dtype=np.float32)
     given, passes = (single[0, :4], single[:4], single[4], single[5]), 20_000

@@ -1,6 +1,5 @@
 """The time loop against recursion (2) in plain NumPy, and what does not depend on blocks."""
 
-import itertools
 import re
 import tracemalloc
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ import pytest
 from numba.core.registry import cpu_target
 
 import sde
-from sde import block_steps, chunks, kernels, network_blocks
+from sde import block_steps, kernels, network_blocks
 from sde.features import FEATURES, find_feature
 from sde.initial import sample_initial
 from sde.lanes import for_lanes
@@ -222,19 +221,6 @@ def test_memory_that_does_not_exist_may_be_asked_for():
 
     ask(0)
     assert "call void @llvm.prefetch" in ask.inspect_llvm(ask.signatures[0])
-
-
-@pytest.mark.parametrize("n", [1, 500, 1024, 1025, 10_000, 131_072, 131_200, 10**6])
-def test_chunks_share_the_blocks(n):
-    blocks = -(-n // 128)
-    count = chunks.chunk_count(n)
-    assert count == min(blocks, 256)
-    edges = [chunks.chunk_bounds(chunk, count, blocks) for chunk in range(count)]
-    sizes = [last - first for first, last in edges]
-    assert sum(sizes) == blocks
-    assert max(sizes) - min(sizes) <= 1
-    assert edges[0][0] == 0
-    assert all(before[1] == after[0] for before, after in itertools.pairwise(edges))
 
 
 @pytest.mark.parametrize("d", [3, 32])  # arguments with the features, and before them

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from sde.intrinsics import fma
-from sde.lanes import WIDTH, lanes_intrinsic
+from sde.lanes import WIDTH, for_lanes
 from sde.native import compiled
 
 from . import peers_ours
@@ -16,23 +16,19 @@ from .work import NetworkWork
 
 __all__ = ["multiply_add_share", "peak_call"]
 
-#: A loop with two vectors at once, unless with AVX-512.
-for_lanes_by_two: Any = lanes_intrinsic(WIDTH, vectors=2)
-
-#: Chains a lane, and their length. Two vectors of six chains fill 16 registers, four the 32 of
-#: AVX-512.
-LANES, DEPTH, CHAINS, PASSES = WIDTH, 8, 6, 20_000
+#: Chains a lane, and their length. Four vectors of three chains and their factors fill the 16
+#: registers of AVX2; two units that take four cycles need eight chains.
+LANES, DEPTH, CHAINS, PASSES = WIDTH, 8, 3, 40_000
 
 
 @compiled(forceinline=True)
 def _chains(lane: int, x: Any, out: Any) -> None:
     """Run chains y -> y x + 1/2 in registers."""
     v = x[lane]
-    a, b, c, d, e, f = 0.1, 0.2, 0.3, 0.4, 0.5, 0.6
+    a, b, c = 0.1, 0.2, 0.3
     for _ in range(DEPTH):
         a, b, c = fma(a, v, 0.5), fma(b, v, 0.5), fma(c, v, 0.5)
-        d, e, f = fma(d, v, 0.5), fma(e, v, 0.5), fma(f, v, 0.5)
-    out[lane] = (a + b) + (c + d) + (e + f)
+    out[lane] = a + b + c
 
 
 @numba.njit(parallel=True)
@@ -40,7 +36,7 @@ def _multiply_adds(x: Any, passes: int, out: Any) -> None:
     """Run chains over the lanes, in vectors as wide as the kernels', in every thread."""
     for thread in numba.prange(len(out)):
         for _ in range(passes):
-            for_lanes_by_two(_chains, (x[thread], out[thread]))
+            for_lanes(_chains, (x[thread], out[thread]))
 
 
 def peak_call(threads: int) -> tuple[Any, int]:

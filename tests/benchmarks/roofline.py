@@ -22,7 +22,6 @@ from sde.lanes import (
     WIDTH,
     for_half,
     for_lanes,
-    for_lanes_by_eight,
     sum_lanes,
 )
 from sde.lookup import evaluate_cells
@@ -188,7 +187,7 @@ def network_stages(p: int, m: int, dtype: str) -> list[Stage]:
     row, few, x = np.zeros(WIDTH, number), np.zeros((fused, WIDTH), number), np.zeros(fused, number)
     noise, times = np.zeros(WIDTH), 1 if fused else 2  # the drift's, and those of the arguments
     return [
-        _stage("features", m, both, (x, few, row, row), 2 * size, for_lanes_by_eight),
+        _stage("features", m, both, (x, few, row, row), 2 * size, for_lanes),
         _stage("their sums", m, lanes._lane_value, (row,), size, sum_lanes, stores=False),
         _products(times * p * m, p, number),
         *_inversion(p, sampling._add_stage, (1.0, noise, noise)),
