@@ -15,7 +15,7 @@ import numpy as np
 from sde.lanes import WIDTH
 from sde.native import CACHE_LINE, aligned, count_up, expanded
 
-__all__ = ["chunk_bounds", "chunk_count", "deal", "empty_deal", "next_chunk"]
+__all__ = ["chunk_bounds", "chunk_count", "deal", "empty_deal", "next_chunk", "next_item"]
 
 #: Most chunks of a sweep: enough to balance two to sixty-four threads, few enough to keep the
 #: sums of the chunks small beside the state.
@@ -44,24 +44,33 @@ APART = CACHE_LINE // 8
 
 @expanded
 def empty_deal(threads: int) -> Any:
-    """Return memory for the chunks that the threads take next."""
+    """Return memory for what the threads take next."""
     return aligned(threads * APART, np.int64)
 
 
 @expanded
-def deal(taken: Any, threads: int, chunks: int) -> None:
-    """Give each thread its chunks, before a sweep."""
+def deal(taken: Any, threads: int, items: int) -> None:
+    """Give each thread its chunks, or other items, before they are taken."""
     for thread in range(threads):
-        taken[thread * APART] = chunk_bounds(thread, threads, chunks)[0]
+        taken[thread * APART] = chunk_bounds(thread, threads, items)[0]
+
+
+@expanded
+def next_item(taken: Any, thread: int, threads: int, items: int, owners: int) -> int:
+    """Return an item that nobody has taken yet, or -1 if a thread is to take no more.
+
+    It takes its own, and then those of others, until it has tried so many owners.
+    """
+    for i in range(owners):
+        owner = (thread + i) % threads
+        item: int = count_up(taken.ctypes.data + owner * CACHE_LINE)
+        if item < chunk_bounds(owner, threads, items)[1]:
+            return item
+    return -1
 
 
 @expanded
 def next_chunk(taken: Any, thread: int, threads: int, chunks: int) -> int:
     """Return a chunk that nobody has taken yet, or -1 if a thread is to take no more."""
     owners = threads if chunks >= MANY * threads else 1
-    for i in range(owners):
-        owner = (thread + i) % threads
-        chunk: int = count_up(taken.ctypes.data + owner * CACHE_LINE)
-        if chunk < chunk_bounds(owner, threads, chunks)[1]:
-            return chunk
-    return -1
+    return next_item(taken, thread, threads, chunks, owners)

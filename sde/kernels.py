@@ -6,8 +6,8 @@ drift from the last mean field, its noise, its update, and adds to the sums that
 field. What is specific to a system or to a noise law is behind a function pointer and works on a
 whole block, so that the drivers below are compiled once for all of them.
 
-Threads share chunks of blocks (`sde.chunks`), whose sums are added in order: the result does not
-depend on the number of threads.
+Threads share chunks of blocks (`sde.chunks`), whose sums are added in order: the result depends
+neither on the number of threads nor on which of them was faster.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ from sde.block_steps import (
     prepare,
     store_block,
 )
-from sde.chunks import chunk_bounds, chunk_count, deal, empty_deal, next_chunk
+from sde.chunks import chunk_bounds, chunk_count, deal, empty_deal, next_chunk, next_item
 from sde.lanes import WIDTH
 from sde.native import PARALLEL, SOURCE_DIGEST, aligned, compiled, expanded
 from sde.sampling import Draws
@@ -151,6 +151,20 @@ def _make_advance(*, together: bool) -> Any:
 _together, _alone = _make_advance(together=True), _make_advance(together=False)
 
 
+@compiled()
+def _advance_replicate(
+    pieces: Pieces, draws: Draws, task: Task, steps: int, keeping: bool, theta: Any, function: int
+) -> int:
+    """Advance an interacting system in the calling thread, as `_make_advance` says."""
+    mean_field = np.empty((steps + 1, pieces.n_observables))
+    rows = (len(theta) + WIDTH - 1) // WIDTH if keeping else 0
+    size = pieces.n_slopes * WIDTH
+    slopes = aligned(rows * size, pieces.inputs.dtype).reshape(rows, size)
+    observe_alone(function, pieces, draws, theta, slopes, mean_field[0])
+    failed: int = _alone(pieces, draws, task, (0, steps), theta, mean_field, slopes, function, 1)
+    return failed
+
+
 def _make_advance_replicates() -> Any:
     digest = SOURCE_DIGEST
 
@@ -165,20 +179,20 @@ def _make_advance_replicates() -> Any:
         theta: Any,
         failed: Any,
         function: int,
+        threads: int,
     ) -> None:
         """Advance interacting systems, one a replicate, each in one thread."""
         _ = digest
-        for r in numba.prange(len(keys)):
-            own = Draws(draws.address, draws.parameters, keys[r])
-            mean_field = np.empty((steps + 1, pieces.n_observables))
-            blocks = (theta.shape[1] + WIDTH - 1) // WIDTH
-            rows = blocks if keeping else 0
-            size = pieces.n_slopes * WIDTH
-            slopes = aligned(rows * size, pieces.inputs.dtype).reshape(rows, size)
-            observe_alone(function, pieces, own, theta[r], slopes, mean_field[0])
-            failed[r] = _alone(
-                pieces, own, task, (0, steps), theta[r], mean_field, slopes, function, 1
-            )
+        replicates, taken = len(keys), empty_deal(threads)
+        deal(taken, threads, replicates)
+        for thread in numba.prange(threads):
+            r = next_item(taken, thread, threads, replicates, threads)
+            while r >= 0:
+                own = Draws(draws.address, draws.parameters, keys[r])
+                failed[r] = _advance_replicate(
+                    pieces, own, task, steps, keeping, theta[r], function
+                )
+                r = next_item(taken, thread, threads, replicates, threads)
 
     return advance_replicates
 
@@ -247,4 +261,5 @@ def advance_replicates(
 ) -> None:
     """Advance interacting systems, a row of `theta` each, as `_make_advance_replicates` says."""
     function = sweeper(pieces, draws, theta[0], np.empty((0, 0), pieces.inputs.dtype))
-    _advance_replicates(pieces, draws, keys, task, steps, keeping, theta, failed, function)
+    threads = numba.get_num_threads()
+    _advance_replicates(pieces, draws, keys, task, steps, keeping, theta, failed, function, threads)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sde.block_steps import Pieces, empty_scratch, find_drift, load, prepare, store, update
+from sde.chunks import deal, empty_deal, next_item
 from sde.lanes import WIDTH
 from sde.native import PARALLEL, SOURCE_DIGEST, aligned, compiled
 from sde.sampling import Draws, draw_block
@@ -156,13 +157,19 @@ def _make_run_schemes() -> Any:
         measured: Any,
         failed: Any,
         function: int,
+        threads: int,
     ) -> None:
         _ = digest
-        for r in numba.prange(len(keys)):
-            own = Draws(draws.address, draws.parameters, keys[r])
-            failed[r] = _run_replicate(
-                pieces, own, dt, ratios, steps, flow, initial[r], measured[r], function
-            )
+        replicates, taken = len(keys), empty_deal(threads)
+        deal(taken, threads, replicates)
+        for thread in numba.prange(threads):
+            r = next_item(taken, thread, threads, replicates, threads)
+            while r >= 0:
+                own = Draws(draws.address, draws.parameters, keys[r])
+                failed[r] = _run_replicate(
+                    pieces, own, dt, ratios, steps, flow, initial[r], measured[r], function
+                )
+                r = next_item(taken, thread, threads, replicates, threads)
 
     return run_schemes
 
@@ -184,4 +191,7 @@ def run_schemes(
 ) -> None:
     """Run all schemes of some replicates, as `_run_replicate` says; write their failing steps."""
     function = sweeper(pieces, draws, initial[0], np.empty((0, 0)))
-    _run_schemes(pieces, draws, keys, dt, ratios, steps, flow, initial, measured, failed, function)
+    threads = numba.get_num_threads()
+    _run_schemes(
+        pieces, draws, keys, dt, ratios, steps, flow, initial, measured, failed, function, threads
+    )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sde import chunks
-from sde.chunks import deal, empty_deal, next_chunk
+from sde.chunks import deal, empty_deal, next_chunk, next_item
 from sde.native import CACHE_LINE
 
 
@@ -65,10 +65,10 @@ def test_every_chunk_is_taken_once(data, threads, count):
         for thread in range(threads):
             theirs = [chunk for t, chunk in zip(calls, sweep, strict=True) if t == thread]
             mine = own_chunks(thread, threads, count)
-            before = list(itertools.takewhile(lambda chunk: chunk in mine, theirs))
+            own = [chunk in mine for chunk in theirs]
             # its own come first, in order, and never again once it has turned to others'
-            assert before == sorted(before)
-            assert not set(mine) & set(theirs[len(before) :])
+            assert own == sorted(own, reverse=True)
+            assert theirs[: sum(own)] == sorted(theirs[: sum(own)])
             if count < 16 * threads:  # nobody takes what may be in another one's cache
                 assert set(theirs) <= {*mine, -1}
 
@@ -84,3 +84,16 @@ def test_no_chunk_is_taken_twice_or_left_by_threads_that_run_at_once(count, set_
     set_threads(2)
     times = take_together(2, count, 2000)
     assert (times.sum(axis=0) == 2000).all()
+
+
+@numba.njit
+def take_all(thread, threads, items, owners):
+    taken = empty_deal(threads)
+    deal(taken, threads, items)
+    return [next_item(taken, thread, threads, items, owners) for _ in range(items + 1)]
+
+
+def test_items_that_no_cache_holds_are_taken_however_few_they_are():
+    assert take_all(1, 3, 7, 1) == [2, 3, -1, -1, -1, -1, -1, -1]
+    assert take_all(1, 3, 7, 2) == [2, 3, 4, 5, 6, -1, -1, -1]
+    assert take_all(1, 3, 7, 3) == [2, 3, 4, 5, 6, 0, 1, -1]
