@@ -141,6 +141,10 @@ class BlockFunction:
         self._native = native
         self.address = int(native.address)
 
+    def draws_numbers(self) -> bool:
+        """Return whether it uses numba's random numbers, of which every thread has its own."""
+        return "random_state" in self._native.inspect_llvm()
+
 
 ARGUMENTS = 8
 

@@ -104,7 +104,7 @@ def finite(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _wrapped(wrap: Callable[..., BlockFunction], function: Any, p: int, q: int) -> BlockFunction:
     """Return the block function that a user's function becomes; say why if it can't."""
     try:
-        return wrap(function, p, q)
+        block = wrap(function, p, q)
     except NumbaError as error:
         inputs = len(inspect.signature(function).parameters) - 1
         raise TypeError(
@@ -112,6 +112,12 @@ def _wrapped(wrap: Callable[..., BlockFunction], function: Any, p: int, q: int) 
             f"write to out alone, got {function.__name__}; numba says: "
             f"{why_not_compiled(function, inputs)}"
         ) from error
+    if block.draws_numbers():
+        raise ValueError(
+            f"need functions without random numbers, got {function.__name__}, which draws some: runs "
+            "would depend on the threads; leave the randomness to the noise"
+        )
+    return block
 
 
 #: Where a user's functions are tried: all coordinates are such a number, observables half of it.
@@ -144,8 +150,8 @@ class McKeanVlasov(System):
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong kind, or a function does not compile or does not write a
-        number to all of `out` at a test point, or no finite one at any of three.
+        If an argument is of the wrong kind, or a function does not compile, draws random numbers,
+        or does not write a number to all of `out` at a test point, or no finite one at any of three.
 
     Examples
     --------

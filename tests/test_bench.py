@@ -28,6 +28,7 @@ from sde.benchmarks import (  # noqa: E402  # loaded above
     checks,
     compete,
     costs,
+    growth,
     instructions,
     measure,
     peers_ours,
@@ -484,6 +485,13 @@ def test_memory_is_counted_in_states(monkeypatch):
     monkeypatch.setattr(costs, "probe", lambda *_: {"growth": 260, "state": 200})
     (row,) = costs.memory_cost(QUICK)
     assert (row.value, row.met) == (1.3, True)
+
+
+def test_a_spell_that_begins_within_a_round_is_not_taken_for_growth():
+    # linear times; the machine is half as fast for a round, and for the second half of another
+    seconds = np.array([[1.0, 2.0], [2.0, 4.0], [1.0, 4.0]])
+    found, low, high = growth.exponent([1, 2], seconds)
+    assert (found, low, high) == (1.0, 1.0, 2.0)
 
 
 def test_a_failed_study_is_not_met():

@@ -4,6 +4,7 @@ import functools
 import math
 import os
 import pickle
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -234,6 +235,25 @@ def test_a_function_that_does_not_write_finite_numbers_is_refused(dim, function)
         sde.McKeanVlasov(dim, 1, position, function)
     with pytest.raises(ValueError, match=r"observable to write a finite number.*nan"):
         sde.McKeanVlasov(1, 2, position, pull)
+
+
+def kicks(theta, mean_field, out):
+    out[0] = mean_field[0] - theta[0] + np.random.normal()  # noqa: NPY002  # numba's own generator
+
+
+def tosses(theta, mean_field, out):
+    out[0] = theta[0] if random.random() < mean_field[0] else 1.0
+
+
+def blurs(theta, out):
+    out[0] = theta[0] + np.random.uniform(-1.0, 1.0)  # noqa: NPY002  # numba's own generator
+
+
+@pytest.mark.parametrize("functions", [(position, kicks), (position, tosses), (blurs, pull)])
+def test_a_function_that_draws_random_numbers_is_refused(functions):
+    culprit = next(f for f in functions if f not in (position, pull))
+    with pytest.raises(ValueError, match=f"without random numbers, got {culprit.__name__}"):
+        sde.McKeanVlasov(1, 1, *functions)
 
 
 @pytest.mark.parametrize("function", [beyond, beyond_observables])
