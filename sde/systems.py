@@ -114,8 +114,8 @@ def _wrapped(wrap: Callable[..., BlockFunction], function: Any, p: int, q: int) 
         ) from error
     if block.draws_numbers():
         raise ValueError(
-            f"need functions without random numbers, got {function.__name__}, which draws some: runs "
-            "would depend on the threads; leave the randomness to the noise"
+            f"need functions without random numbers, got {function.__name__}, which draws some: "
+            "runs would depend on the threads; leave the randomness to the noise"
         )
     return block
 
@@ -150,8 +150,9 @@ class McKeanVlasov(System):
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong kind, or a function does not compile, draws random numbers,
-        or does not write a number to all of `out` at a test point, or no finite one at any of three.
+        If an argument is of the wrong kind, or a function does not compile, draws random
+        numbers, or does not write a number to all of `out` at a test point, or no finite one at any
+        of three.
 
     Examples
     --------
