@@ -21,6 +21,13 @@ __all__ = ["chunk_bounds", "chunk_count", "deal", "empty_deal", "next_chunk", "n
 #: sums of the chunks small beside the state.
 CHUNKS = 256
 
+#: Fewest chunks a thread of which others may take some. Another core has to fetch a chunk from the
+#: cache of the one that had it, which takes as long as the work on it.
+MANY = 16
+
+#: Integers in a cache line: each thread's next chunk has a line of its own.
+APART = CACHE_LINE // 8
+
 
 @expanded
 def chunk_bounds(chunk: int, chunks: int, blocks: int) -> tuple[int, int]:
@@ -32,14 +39,6 @@ def chunk_bounds(chunk: int, chunks: int, blocks: int) -> tuple[int, int]:
 def chunk_count(n: int) -> int:
     """Return the number of chunks of n particles."""
     return min(CHUNKS, (n + WIDTH - 1) // WIDTH)
-
-
-#: Fewest chunks a thread of which others may take some. Another core has to fetch a chunk from the
-#: cache of the one that had it, which takes as long as the work on it.
-MANY = 16
-
-#: Integers in a cache line: each thread's next chunk has a line of its own.
-APART = CACHE_LINE // 8
 
 
 @expanded

@@ -9,6 +9,7 @@ deal with memory at an address.
 
 import functools
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -143,7 +144,7 @@ class BlockFunction:
 
     def draws_numbers(self) -> bool:
         """Return whether it uses numba's random numbers, of which every thread has its own."""
-        return "random_state" in self._native.inspect_llvm()
+        return re.search(r"@numba_get_\w+_random_state\b", self._native.inspect_llvm()) is not None
 
 
 ARGUMENTS = 8

@@ -249,6 +249,15 @@ def blurs(theta, out):
     out[0] = theta[0] + np.random.uniform(-1.0, 1.0)  # noqa: NPY002  # numba's own generator
 
 
+def get_random_state(theta, out):
+    out[0] = theta[0]
+
+
+def test_a_function_that_is_only_called_so_draws_no_random_numbers():
+    system = sde.McKeanVlasov(1, 1, get_random_state, pull)
+    assert system.drift([[1.0], [3.0]]).tolist() == [[PULL], [-PULL]]
+
+
 @pytest.mark.parametrize("functions", [(position, kicks), (position, tosses), (blurs, pull)])
 def test_a_function_that_draws_random_numbers_is_refused(functions):
     culprit = next(f for f in functions if f not in (position, pull))
