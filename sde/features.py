@@ -65,8 +65,7 @@ def _tanh(a: float) -> float:
 @inlined
 def _tanh_slope(a: float) -> float:
     h = vmath.tanh(a)
-    below = like(a, 1.0) - h
-    return fma(below, h, below)  # (1 - h)(1 + h)
+    return fma(-h, h, like(a, 1.0))
 
 
 @inlined
@@ -77,7 +76,7 @@ def _sigmoid(a: float) -> float:
 @inlined
 def _sigmoid_slope(a: float) -> float:
     h = vmath.sigmoid(a)
-    return h * (like(a, 1.0) - h)
+    return fma(-h, h, h)
 
 
 @inlined

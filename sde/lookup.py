@@ -40,34 +40,31 @@ def cell_of(u: float) -> tuple[int, float]:
 
 _LANES = 4
 _DOUBLE, _WORD, _INT = ir.DoubleType(), ir.IntType(64), ir.IntType(32)
-_VECTOR = ir.VectorType(_DOUBLE, _LANES)
+_VECTOR, _PAIR = ir.VectorType(_DOUBLE, _LANES), ir.VectorType(_DOUBLE, 2)
 
 
-def _shuffle(builder: Any, a: Any, b: Any, order: Any) -> Any:
-    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_INT, _LANES), order))
+def _order(*lanes: int) -> Any:
+    return ir.Constant(ir.VectorType(_INT, _LANES), lanes)
 
 
-def _transpose(builder: Any, rows: list[Any]) -> list[Any]:
-    """Transpose four vectors of four."""
-    low = [_shuffle(builder, rows[i], rows[i + 1], (0, 4, 2, 6)) for i in (0, 2)]
-    high = [_shuffle(builder, rows[i], rows[i + 1], (1, 5, 3, 7)) for i in (0, 2)]
-    return [
-        _shuffle(builder, pair[0], pair[1], order)
-        for order in ((0, 1, 4, 5), (2, 3, 6, 7))
-        for pair in (low, high)
-    ]
-
-
-def _vector_at(builder: Any, base: Any, offset: Any) -> Any:
+def _vector_at(builder: Any, base: Any, offset: Any, kind: Any) -> Any:
     """Return the pointer to the vector that begins `offset` doubles after an address."""
     address = builder.add(base, builder.shl(offset, _WORD(3)))
-    return builder.inttoptr(address, _VECTOR.as_pointer())
+    return builder.inttoptr(address, kind.as_pointer())
 
 
-def _load_vector(builder: Any, base: Any, offset: Any) -> Any:
-    loaded = builder.load(_vector_at(builder, base, offset))
+def _load_vector(builder: Any, base: Any, offset: Any, kind: Any = _VECTOR) -> Any:
+    loaded = builder.load(_vector_at(builder, base, offset, kind))
     loaded.align = 8
     return loaded
+
+
+def _two_terms(builder: Any, table: Any, starts: list[Any]) -> list[Any]:
+    """Return the terms at four places, and the next ones, each as a vector."""
+    pairs = [_load_vector(builder, table, start, _PAIR) for start in starts]
+    # put together by loads, not by shuffles, for which Intel's processors have one unit
+    rows = [builder.shuffle_vector(pairs[i], pairs[i + 2], _order(0, 1, 2, 3)) for i in (0, 1)]
+    return [builder.shuffle_vector(*rows, _order(k, k + 4, k + 2, k + 6)) for k in (0, 1)]
 
 
 def _emit_lanes(builder: Any, cells: Any, table: Any, row: Any, lane: Any) -> None:
@@ -77,10 +74,8 @@ def _emit_lanes(builder: Any, cells: Any, table: Any, row: Any, lane: Any) -> No
         builder.mul(builder.extract_element(numbers, _INT(i)), _WORD(TERMS)) for i in range(_LANES)
     ]
     terms = []
-    for first in range(0, TERMS, _LANES):
-        offsets = [builder.add(start, _WORD(first)) for start in starts]
-        rows = [_load_vector(builder, table, offset) for offset in offsets]
-        terms += _transpose(builder, rows)
+    for first in range(0, TERMS, 2):
+        terms += _two_terms(builder, table, [builder.add(s, _WORD(first)) for s in starts])
     argument = _load_vector(builder, row, lane)
     kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
     insert: Any = get_or_insert_function
@@ -88,7 +83,7 @@ def _emit_lanes(builder: Any, cells: Any, table: Any, row: Any, lane: Any) -> No
     value = terms[-1]
     for term in reversed(terms[:-1]):
         value = builder.call(fused, (value, argument, term))
-    stored = builder.store(value, _vector_at(builder, row, lane))
+    stored = builder.store(value, _vector_at(builder, row, lane, _VECTOR))
     stored.align = 8
 
 

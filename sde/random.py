@@ -30,6 +30,7 @@ _32 = np.uint64(32)
 _ALMOST_HALF = 0.5 - 2.0**-30
 _21_BITS, _31_BITS = np.uint64(2**21 - 1), np.uint64(2**31 - 1)
 _TWO_52 = np.uint64(0x4330000000000000)
+_2_TO_19, _2_TO_MINUS_12 = np.uint64((1023 + 19) << 52), np.uint64((1023 - 12) << 52)
 # multipliers and Weyl key increments of the reference, Table 2 and section 4.3
 _M0 = np.uint64(0xD2511F53)
 _M1 = np.uint64(0xCD9E8D57)
@@ -114,8 +115,10 @@ def half_unit(bits: Any) -> Any:
 
     It is rounded to a double, so that large ones are spaced 2^-54 and tails are not clipped.
     """
-    low = _number(bits >> np.uint64(1) & _31_BITS) + 0.5
-    return min(fma(_number(bits >> _32), 2.0**-33, low * 2.0**-64), 0.5 - 2.0**-54)
+    # (k + 1/2) 2^-64 and k 2^-33, as the low bits of numbers whose leading ones are taken off
+    low = from_bits(bits >> np.uint64(1) & _31_BITS | _2_TO_MINUS_12) - (2.0**-12 - 2.0**-65)
+    high = from_bits(bits >> _32 | _2_TO_19) - 2.0**19
+    return min(high + low, 0.5 - 2.0**-54)
 
 
 def stream_key(seed: int, replicate: int, stream: str) -> np.uint64:

@@ -233,9 +233,9 @@ def sinpi_half(x: float) -> float:
 def _tanh_double(x: float) -> float:
     y = abs(x)
     s, f, d = _power(20.0 if y > 20.0 else y, _TWO_LOG2_E)  # a NaN stays one
-    below, h = s - 0.5, d + f
+    common = (s - 0.5) * (d + f)
     # sums that differ in the last term: rounding can't take the quotient above 1
-    return _with_sign(fma(below, h, f) / fma(below, h, d), x)
+    return _with_sign((common + f) / (common + d), x)
 
 
 @straight_line
