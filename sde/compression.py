@@ -319,4 +319,4 @@ class CompressionLaw:
     def _log_limit(self, q: float) -> float:
         """Return the logarithm of the q-quantile of S."""
         half = self.alpha / 2
-        return float(gammaln(1 - half)) / half + log_positive_stable_quantile(half, q)
+        return float(gammaln(1 - half) / half + log_positive_stable_quantile(half, q))

@@ -1,4 +1,6 @@
-r"""Quantiles of the symmetric stable law, to draw from it by inversion.
+r"""Quantiles of stable laws, to draw from them by inversion.
+
+Of the symmetric number S and of :math:`\sqrt A`, A positive (`sde.positive_stable`).
 
 The upper tail :math:`\bar F(x) = P(S > x)` is an integral of the characteristic function along a
 ray that is turned by an angle :math:`\varphi` with :math:`\alpha\varphi < \pi/2`,
@@ -15,11 +17,13 @@ where the trapezoidal rule converges exponentially. Far out it is the series of 
 convergent for :math:`\alpha \le 1`, asymptotic above.
 
 A table holds the quantile :math:`Q(u)`, :math:`\bar F(Q(u)) = u`, as polynomials on cells of
-:math:`0 < u < 1/2` that shrink with u: the tails are as exact as the middle.
+:math:`0 < u < 1/2` that shrink with u: the tails are as exact as the middle. For :math:`\sqrt A`
+another one holds the quantiles below the median.
 """
 
 import functools
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +31,9 @@ from scipy.interpolate import CubicHermiteSpline
 from scipy.special import gammaln, ndtr, ndtri
 
 from sde.lookup import CELLS, OCTAVES, TERMS
+from sde.positive_stable import log_positive_stable_quantile
 
-__all__ = ["LEAST_ALPHA", "quantile_table", "upper_quantile", "upper_tail"]
+__all__ = ["LEAST_ALPHA", "quantile_table", "root_table", "upper_quantile", "upper_tail"]
 
 #: Below this index the density's peak at zero is too sharp for the cells next to u = 1/2: the error
 #: in probability is 4e-11 here, and 2e-9 at 1/2.
@@ -40,6 +45,9 @@ SERIES_TERMS = 40
 
 #: Closer to alpha = 2 than this the law is expanded: the second order is of its square.
 NEARLY_GAUSSIAN = 1e-6
+
+#: Nearer to 1 than this an index of A can't be told apart in probability.
+NEAREST_TO_ONE = 1e-13
 
 #: Points between 0 and `FAR` from which Newton's method starts.
 GRID = 120
@@ -152,6 +160,16 @@ def _cell_maps() -> tuple[Floats, Floats]:
     return nodes, np.einsum("kj,cjn->ckn", fit, interpolate.reshape(CELLS, TERMS, NODES))
 
 
+def _tabulate(quantile: Callable[[Floats], Floats]) -> Floats:
+    """Return a table, a cell a row, of a function of tail probabilities."""
+    nodes, fit = _cell_maps()
+    scale = 2.0 ** np.arange(-OCTAVES - 1, -1)
+    values = quantile(np.multiply.outer(scale, nodes).ravel()).reshape(OCTAVES, NODES)
+    table: Floats = np.einsum("ckn,on->ock", fit, values).reshape(-1, TERMS)
+    table.flags.writeable = False
+    return table
+
+
 @functools.lru_cache(maxsize=64)
 def quantile_table(alpha: float) -> Floats:
     """Return the table of Q that `sde.lookup` reads, for 0.6 <= alpha <= 2.
@@ -166,9 +184,24 @@ def quantile_table(alpha: float) -> Floats:
     >>> quantile_table(1.5).shape
     (512, 8)
     """
-    nodes, fit = _cell_maps()
-    scale = 2.0 ** np.arange(-OCTAVES - 1, -1)
-    values = upper_quantile(alpha, np.multiply.outer(scale, nodes).ravel()).reshape(OCTAVES, NODES)
-    table: Floats = np.einsum("ckn,on->ock", fit, values).reshape(-1, TERMS)
-    table.flags.writeable = False
-    return table
+    return _tabulate(lambda u: upper_quantile(alpha, u))
+
+
+@functools.lru_cache(maxsize=64)
+def root_table(alpha: float, *, above: bool) -> Floats:
+    """Return such a table for sqrt(A), E exp(-sA) = exp(-(2s)^(alpha/2)), for 0.6 <= alpha < 2.
+
+    It holds the x with P(sqrt(A) > x) = u or, if not `above`, P(sqrt(A) <= x) = u.
+
+    Examples
+    --------
+    >>> root_table(1.5, above=True).shape
+    (512, 8)
+    """
+    beta = min(alpha / 2, 1 - NEAREST_TO_ONE)
+
+    def root(u: Floats) -> Floats:
+        log_quantile = log_positive_stable_quantile(beta, u, above=above)
+        return np.asarray(math.sqrt(2) * np.exp(log_quantile / 2))
+
+    return _tabulate(root)

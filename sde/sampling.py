@@ -1,10 +1,9 @@
 r"""Samplers of stable noise, of Types I, II and III: block functions and their elementary draws.
 
-A symmetric number is drawn by inversion, from the table of `sde.quantiles`: 64 random bits give a
-sign and a tail probability. One Philox block serves two particles, half a block of particles apart.
+A number is drawn by inversion, from the tables of `sde.quantiles`: 64 random bits give a side and a
+tail probability. One Philox block serves two particles, half a block of particles apart.
 
-The positive number :math:`A` of Type III, and :math:`S` where its index is too small for a table,
-come from `sde.transforms`.
+Where its index is too small for a table, it comes from `sde.transforms`.
 """
 
 import functools
@@ -28,7 +27,7 @@ from sde.native import (
     integers_at,
     matrix_at,
 )
-from sde.quantiles import LEAST_ALPHA, quantile_table
+from sde.quantiles import LEAST_ALPHA, quantile_table, root_table
 from sde.transforms import (
     exponential,
     log_power,
@@ -59,8 +58,12 @@ SCRATCH = 3 * WIDTH
 #: quantiles follows, each cell of which is a line, too.
 PARAMETERS = 8
 
-#: Rows of a table of quantiles; the same with the sign turned follow.
+#: Rows of a table of quantiles; those of the other side of the median follow.
 ROWS = OCTAVES * CELLS
+
+#: Bytes before the first table, and before the second one, that of Type III's roots.
+TABLE = 8 * PARAMETERS
+ROOTS = TABLE + 2 * 8 * ROWS * TERMS
 
 
 class Draws(NamedTuple):
@@ -76,23 +79,29 @@ def sampler_parameters(kind: str, alpha: float, scale: float) -> NDArray[np.floa
     """Return the parameters of a sampler, not to be changed: the law's numbers, and its table.
 
     The law's are the scale and what `symmetric_factors` or `subordinator_factors` needs. Behind the
-    table come directions, where there are any: their number, and their coordinates.
+    tables come directions, where there are any: their number, and their coordinates.
     """
+    tables: list[NDArray[np.float64]] = []
     if kind == "III":
         half = alpha / 2
         # the table gives N(0, 2), √2 times what Type III multiplies by √A
         law = [scale / math.sqrt(2), half, 1 / half, 1 - half, 0.0]
-        index = 2.0
+        tables += _both_sides(quantile_table(2.0))
+        if LEAST_ALPHA <= alpha < 2:
+            tables += [root_table(alpha, above=above) for above in (True, False)]
     else:
         # cos((1 - alpha)U) as the sine of π(offset + slope v)
         offset = (2 - alpha) / 2 if alpha > 1 else alpha / 2
         law = [scale, alpha, 1 / alpha, offset, abs(alpha - 1)]
-        index = alpha
+        if alpha >= LEAST_ALPHA:
+            tables += _both_sides(quantile_table(alpha))
     law += [0.0] * (PARAMETERS - len(law))
-    if index < LEAST_ALPHA:
-        return in_line(law)
-    table = quantile_table(index).ravel()
-    return in_line(law, table, -table)
+    return in_line(law, *map(np.ravel, tables))
+
+
+def _both_sides(table: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Return the table of a symmetric law above the median, and below."""
+    return [table, -table]
 
 
 def in_line(*parts: Any) -> NDArray[np.float64]:
@@ -103,7 +112,7 @@ def in_line(*parts: Any) -> NDArray[np.float64]:
 
 @compiled(forceinline=True)
 def table_entry(bits: Any) -> tuple[Any, Any]:
-    """Turn 64 random bits into a row of a signed table of quantiles and a place in its cell."""
+    """Turn 64 random bits into a row of a table, of either side, and a place in its cell."""
     cell, place = cell_of(random.half_unit(bits))
     return cell + np.int64(bits & np.uint64(1)) * ROWS, place
 
@@ -118,15 +127,15 @@ def _table_stage(
 
 
 @compiled()
-def _invert(law: int, word: Any, first: Any, time: Any, index: Any, x: int) -> None:
-    """Write one symmetric draw a lane, from the table of quantiles behind the law's numbers.
+def _invert(table: int, word: Any, first: Any, time: Any, index: Any, x: int) -> None:
+    """Write one draw a lane, from the table of quantiles at an address.
 
     `x` is the address of two rows: the draws, and scratch space.
     """
     cells = x + 8 * WIDTH
     place = (integers_at(cells, WIDTH), floats_at(x, WIDTH))
     for_half(_table_stage, (word, first // np.uint64(2), time, index, *place))
-    evaluate_cells(cells, law + 8 * PARAMETERS, x)
+    evaluate_cells(cells, table, x)
 
 
 @compiled(forceinline=True)
@@ -190,7 +199,12 @@ def _add_scaled_stage(lane: int, scales: Any, draws: Any, row: Any) -> None:
 
 
 @compiled(forceinline=True)
-def _radius_stage(lane: int, scale: float, x: Any, radius: Any) -> None:
+def _scaled_stage(lane: int, scale: float, x: Any, radius: Any) -> None:
+    radius[lane] = scale * x[lane]
+
+
+@compiled(forceinline=True)
+def _scaled_root_stage(lane: int, scale: float, x: Any, radius: Any) -> None:
     radius[lane] = scale * math.sqrt(x[lane])
 
 
@@ -212,7 +226,7 @@ def _make_symmetric(*, common: bool, tabulated: bool) -> BlockFunction:
         word, start, time = np.uint64(key), np.uint64(first), np.uint64(step)
         for c in range(1 if common else dim):
             if tabulated:
-                _invert(parameters, word, start, time, np.uint64(c), scratch)
+                _invert(parameters + TABLE, word, start, time, np.uint64(c), scratch)
             else:
                 _transform(law, word, start, time, np.uint64(c), False, x)
             for_lanes(_add_stage, (law[0], x[0], block[c]))
@@ -239,7 +253,7 @@ def _make_directional(*, tabulated: bool) -> BlockFunction:
         word, start, time = np.uint64(key), np.uint64(first), np.uint64(step)
         for i in range(count):
             if tabulated:
-                _invert(parameters, word, start, time, np.uint64(i), scratch)
+                _invert(parameters + TABLE, word, start, time, np.uint64(i), scratch)
             else:
                 _transform(law, word, start, time, np.uint64(i), False, x)
             for c in range(dim):
@@ -248,7 +262,7 @@ def _make_directional(*, tabulated: bool) -> BlockFunction:
     return directional
 
 
-def _make_isotropic(*, normal: bool) -> BlockFunction:
+def _make_isotropic(*, normal: bool, tabulated: bool) -> BlockFunction:
     digest = SOURCE_DIGEST
 
     @block_function(cache=True)
@@ -262,11 +276,14 @@ def _make_isotropic(*, normal: bool) -> BlockFunction:
         word, start, time = np.uint64(key), np.uint64(first), np.uint64(step)
         if normal:  # A = 2
             radius[:] = law[0] * math.sqrt(2.0)
+        elif tabulated:
+            _invert(parameters + ROOTS, word, start, time, np.uint64(0), scratch)
+            for_lanes(_scaled_stage, (law[0], x[0], radius))
         else:
             _transform(law, word, start, time, np.uint64(0), True, x)
-            for_lanes(_radius_stage, (law[0], x[0], radius))
+            for_lanes(_scaled_root_stage, (law[0], x[0], radius))
         for c in range(dim):
-            _invert(parameters, word, start, time, np.uint64(c + 1), scratch)
+            _invert(parameters + TABLE, word, start, time, np.uint64(c + 1), scratch)
             for_lanes(_add_scaled_stage, (radius, x[0], block[c]))
 
     return isotropic
@@ -275,7 +292,7 @@ def _make_isotropic(*, normal: bool) -> BlockFunction:
 @functools.cache
 def _compile_sampler(kind: str, *, tabulated: bool, normal: bool) -> BlockFunction:
     if kind == "III":
-        return _make_isotropic(normal=normal)
+        return _make_isotropic(normal=normal, tabulated=tabulated)
     if kind == "directions":
         return _make_directional(tabulated=tabulated)
     return _make_symmetric(common=kind == "I", tabulated=tabulated)
@@ -283,8 +300,8 @@ def _compile_sampler(kind: str, *, tabulated: bool, normal: bool) -> BlockFuncti
 
 def sampler(kind: str, alpha: float) -> BlockFunction:
     """Return the block function that adds noise to a (dim, WIDTH) block; compile it once."""
-    tabulated = kind == "III" or alpha >= LEAST_ALPHA
-    return _compile_sampler(kind, tabulated=tabulated, normal=kind == "III" and alpha == 2)
+    normal = kind == "III" and alpha == 2
+    return _compile_sampler(kind, tabulated=alpha >= LEAST_ALPHA, normal=normal)
 
 
 @compiled()

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import mpmath
 import numpy as np
 from scipy.special import erf, expit, gamma, logsumexp, softmax
 
@@ -158,6 +159,26 @@ def root_of_positive_stable(alpha, angle, exponential):
     log_kernel = b / (1 - b) * np.log(np.sin(b * angle)) + np.log(np.sin((1 - b) * angle))
     log_kernel = log_kernel - np.log(np.sin(angle)) / (1 - b)
     return np.sqrt(2 * np.exp((1 - b) / b * (log_kernel - np.log(exponential))))
+
+
+def positive_stable_tail(beta, x):
+    """P(A > x), E e^{-sA} = e^{-s^beta}, to 28 digits: the Laplace transform inverted on its cut.
+
+    The integral of e^{-rx} Im(1 - e^{-(-r)^beta}) / (π r) over r > 0, by the trapezoidal rule in
+    log r, whose step resolves the sine for beta <= 0.97.
+    """
+    with mpmath.workdps(50):
+        beta, x = mpmath.mpf(beta), mpmath.mpf(x)
+        cosine, sine, step = mpmath.cospi(beta), mpmath.sinpi(beta), 0.03 * (1 - beta) + 0.004
+        first, last = -65 / beta, mpmath.mpf(0)
+        while mpmath.exp(last) * x + mpmath.exp(beta * last) * cosine < 120:
+            last += 1
+        total = mpmath.mpf(0)
+        for k in range(int((last - first) / step) + 1):
+            r = mpmath.exp(first + k * step)
+            power = r**beta
+            total += mpmath.exp(-r * x - power * cosine) * mpmath.sin(power * sine)
+        return total * step / mpmath.pi
 
 
 def stable_cdf_by_inversion(alpha, x):

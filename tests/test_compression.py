@@ -12,7 +12,6 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 import sde
-from sde.positive_stable import positive_stable_cdf, positive_stable_quantile
 from sde.stable import StableNoise
 
 shapes = st.tuples(st.integers(1, 12), st.integers(1, 3))
@@ -111,40 +110,6 @@ def test_ratio_is_the_largest_admissible_share(theta, energy):
 
 
 # --- the law of the error -------------------------------------------------------------------------
-
-
-def test_distribution_function_at_one_half_is_levy():
-    x = np.geomspace(1e-2, 1e12, 57)
-    found = [positive_stable_cdf(0.5, each) for each in x]
-    assert found == pytest.approx(stats.levy.cdf(x, scale=0.5), rel=1e-9)
-    assert positive_stable_cdf(0.5, 0.0) == 0.0
-
-
-@pytest.mark.parametrize("beta", [0.05, 0.3, 0.6, 0.75, 0.95, 0.99])
-def test_distribution_function_against_simulation(beta):
-    # 6 tests at level 1e-5: false-failure rate 6e-5
-    rng = np.random.default_rng([3, round(100 * beta)])
-    angle, exponential = np.pi * rng.random(4000), rng.exponential(size=4000)
-    # the oracle's law is E e^{-sA} = e^{-(2s)^b}
-    x = np.sort(oracles.root_of_positive_stable(2 * beta, angle, exponential) ** 2 / 2)
-    p = np.array([positive_stable_cdf(beta, each) for each in x[::20]])
-    rank = np.arange(0, 4000, 20) / 4000
-    assert np.abs(p - rank).max() < math.sqrt(math.log(2e5) / 8000) + 1 / 4000
-
-
-@pytest.mark.parametrize("beta", [0.05, 0.4, 0.9, 0.99])
-@pytest.mark.parametrize("q", [1e-9, 0.01, 0.5, 0.99])
-def test_quantile_inverts_the_distribution_function(beta, q):
-    assert positive_stable_cdf(beta, positive_stable_quantile(beta, q)) == pytest.approx(
-        q, rel=1e-8
-    )
-
-
-@pytest.mark.parametrize("beta", [0.1, 0.5, 0.9, 0.99])
-def test_upper_tail(beta):
-    # P(A > x) ~ x^-beta / Γ(1 - beta), with a relative error of the order of the probability
-    x = positive_stable_quantile(beta, 1 - 1e-9)
-    assert x**-beta / math.gamma(1 - beta) == pytest.approx(1e-9, rel=1e-4)
 
 
 @pytest.mark.parametrize("alpha", [1.2, 1.5])

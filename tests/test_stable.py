@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sde import StableNoise, random, sampling, transforms
+from sde.positive_stable import positive_stable_quantile
 from sde.quantiles import upper_quantile
 
 KINDS = sampling.KINDS
@@ -268,7 +269,7 @@ def test_increments_of_a_small_index_are_the_transform_of_their_words():
         assert got[step, particle, coordinate] == pytest.approx(scaled, rel=1e-8)
 
 
-@pytest.mark.parametrize("alpha", [0.7, 1.5, 2.0])
+@pytest.mark.parametrize("alpha", [0.5, 0.7, 1.5, 2.0])
 def test_type_iii_increments_are_a_root_times_normal_quantiles(alpha):
     noise = StableNoise(alpha, "III")
     key = int(random.stream_key(5, 6, "noise"))
@@ -276,12 +277,17 @@ def test_type_iii_increments_are_a_root_times_normal_quantiles(alpha):
     for particle, step, coordinate in PLACES:
         pair, half = particle // 128 * 64 + particle % 64, particle // 64 % 2
         normal = inverted(2.0, words_of(key, pair, step, coordinate + 1)[half]) / math.sqrt(2)
-        a, b = words_of(key, particle, step, 0)
-        v, exponential = ((a >> 1) + 0.5) / 2**64, -math.log(((b >> 11) + 0.5) / 2**53)
-        angle = math.pi * (1 - v if a & 1 else v)
-        root = math.sqrt(2)
-        if alpha < 2:
+        if alpha == 2:
+            root = math.sqrt(2)
+        elif alpha < 0.6:
+            a, b = words_of(key, particle, step, 0)
+            v, exponential = ((a >> 1) + 0.5) / 2**64, -math.log(((b >> 11) + 0.5) / 2**53)
+            angle = math.pi * (1 - v if a & 1 else v)
             root = oracles.root_of_positive_stable(alpha, angle, exponential)
+        else:
+            word = words_of(key, pair, step, 0)[half]
+            tail = ((word >> 1) + 0.5) / 2**64
+            root = math.sqrt(2 * positive_stable_quantile(alpha / 2, tail, above=word & 1 == 0))
         assert got[step, particle, coordinate] == pytest.approx(root * normal, rel=1e-8)
 
 

@@ -15,6 +15,7 @@ import pytest
 from scipy import special, stats
 
 from sde import StableNoise, sampling, transforms
+from sde.positive_stable import positive_stable_quantile
 
 ALPHAS = (0.7, 1.0, 1.2, 1.5, 1.75, 1.95, 2.0)
 CASES = [(alpha, kind) for alpha in ALPHAS for kind in sampling.KINDS]
@@ -158,8 +159,9 @@ def test_the_smallest_angle_gives_the_largest_draws(alpha):
 def test_the_tail_is_not_clipped(alpha):
     edges = np.array([0, 2**63, 2**64 - 1], dtype=np.uint64)
     symmetric = symmetric_draws(law_of(alpha), np.zeros_like(edges), edges).max()
-    roots = subordinator_draws(law_of(alpha, "III"), np.ones_like(edges), edges)
-    isotropic = roots.max() * stats.norm.isf(2.0**-65)  # the least tail probability of the table
+    least = 2.0**-65  # tail probability of the tables
+    root = math.sqrt(2 * positive_stable_quantile(alpha / 2, least, above=True))
+    isotropic = root * stats.norm.isf(least)
     powers = [math.log2(largest) * alpha for largest in (symmetric, isotropic)]
     print(f"alpha={alpha}: largest draws 2^({powers[0]:.2f}/alpha), 2^({powers[1]:.2f}/alpha)")
     assert min(powers) > 52

@@ -127,10 +127,9 @@ def _square_laplace(noise: sde.StableNoise) -> Callable[[complex], complex]:
 def _log_cdf(beta: float) -> tuple[float, float, PchipInterpolator]:
     """Return the distribution function of log S between two quantiles, by interpolation."""
     # 97 values and a monotone interpolation between them: errors below 1e-4
-    ends = [log_positive_stable_quantile(beta, q) for q in (1e-5, 1 - 1e-5)]
-    grid = np.linspace(ends[0], ends[1], 97)
-    values = [positive_stable_cdf(beta, math.exp(x)) for x in grid]
-    return ends[0], ends[1], PchipInterpolator(grid, values)
+    low, high = log_positive_stable_quantile(beta, [1e-5, 1 - 1e-5])
+    grid = np.linspace(low, high, 97)
+    return low, high, PchipInterpolator(grid, positive_stable_cdf(beta, np.exp(grid)))
 
 
 def sum_cdf(variable: Variable, n: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:

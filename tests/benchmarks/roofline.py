@@ -214,32 +214,31 @@ def vector_stages(kind: str, dim: int) -> list[Stage]:
 
     The copies stand for the stores that write one number to all coordinates.
     """
-    row, x, law = np.zeros(WIDTH), np.zeros((2, WIDTH)), np.full(5, 0.5)
+    row = np.zeros(WIDTH)
     if kind == "I":
         return [
             *_inversion(1, sampling._add_stage, (1.0, row, row)),
             _stage("copies", dim - 1, sampling._copy_stage, (row, row), 8),
         ]
-    word, one = np.uint64(1), np.uint64(0)
     return [
-        _stage("words", 1, sampling._uniform_stage, (word, word, word, one, x), 16),
-        _stage("exponential", 1, sampling._exponential_stage, (x,), 8),
-        _stage("sines", 1, sampling._subordinator_stage, (law, x), 16),
-        _stage("logarithm", 1, sampling._logarithm_stage, (law, x), 8),
-        _stage("power", 1, sampling._power_stage, (x,), 8),
-        _stage("radius", 1, sampling._radius_stage, (1.0, row, row), 8),
-        *_inversion(dim, sampling._add_scaled_stage, (row, row, row)),
+        *_draws(1 + dim),
+        _stage("radius", 1, sampling._scaled_stage, (1.0, row, row), 8),
+        _stage("adding the noise", dim, sampling._add_scaled_stage, (row, row, row), 8),
     ]
 
 
 def _inversion(count: float, add: Any, arguments: tuple[Any, ...]) -> list[Stage]:
-    """Return the loops of numbers drawn by inversion: one lane of words serves two of them."""
+    """Return the loops of noise drawn by inversion."""
+    return [*_draws(count), _stage("adding the noise", count, add, arguments, 8)]
+
+
+def _draws(count: float) -> list[Stage]:
+    """Return the loops that invert; one lane of words serves two numbers."""
     word, cells, row = np.uint64(1), np.zeros(WIDTH, dtype=np.int64), np.zeros(WIDTH)
     words = (word, word, word, word, cells, row)
     return [
         _stage("words and cells", count / 2, sampling._table_stage, words, 32, for_half),
         _lookup(count),
-        _stage("adding the noise", count, add, arguments, 8),
     ]
 
 
