@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from sde.native import compiled
+from sde.native import align_stack, compiled
 
 __all__ = [
     "HALF",
@@ -62,6 +62,7 @@ def _emit_loop(builder: Any, count: int, wishes: dict[str, int], body: Any, kind
     `kind` is the type of the sum. The compiler is told that no lane reads what another one writes:
     else it compares all addresses, which takes as long as the loop.
     """
+    align_stack(builder)
     before, request = builder.block, loop_request(builder.module, wishes)
     loop = builder.append_basic_block("lanes")
     after = builder.append_basic_block("lanes.end")

@@ -16,14 +16,17 @@ from sde.intrinsics import from_bits, to_bits
 from sde.lanes import WIDTH
 from sde.native import compiled
 
-__all__ = ["CELLS", "OCTAVES", "TERMS", "cell_of", "evaluate_cells"]
+__all__ = ["CELLS", "FIRST_CELL", "OCTAVES", "TERMS", "cell_of", "evaluate_cells"]
 
 #: Octaves [2^-65, 2^-1) of u, cells an octave, and terms of a cell's polynomial.
 OCTAVES, CELLS, TERMS = 64, 8, 8
 
 CELL_BITS = 3
+
+#: The number of the first cell; behind the last one comes one for u = 1/2.
+FIRST_CELL = (1023 - OCTAVES - 1) << CELL_BITS
+
 _SHIFT = 52 - CELL_BITS
-_FIRST_CELL = (1023 - OCTAVES - 1) << CELL_BITS
 _MANTISSA, _ONE = (1 << 52) - 1, 1023 << 52
 _CENTRE = 1 << (_SHIFT - 1)
 _CELL_MASK = _MANTISSA ^ ((1 << _SHIFT) - 1)
@@ -31,11 +34,11 @@ _CELL_MASK = _MANTISSA ^ ((1 << _SHIFT) - 1)
 
 @compiled(forceinline=True)
 def cell_of(u: float) -> tuple[int, float]:
-    """Return the cell of u, 2^-65 <= u < 1/2, and the distance of its mantissa from the centre."""
+    """Return the cell of u, 2^-65 <= u <= 1/2, and the distance of its mantissa from the centre."""
     bits = to_bits(u)
     mantissa = from_bits(bits & _MANTISSA | _ONE)
     centre = from_bits(bits & _CELL_MASK | (_ONE | _CENTRE))
-    return (bits >> _SHIFT) - _FIRST_CELL, mantissa - centre
+    return bits >> _SHIFT, mantissa - centre
 
 
 _LANES = 4
@@ -99,6 +102,7 @@ def _evaluate_cells(_typing: Any, _cells: Any, _table: Any, _row: Any) -> tuple[
         lane = builder.phi(_WORD)
         lane.add_incoming(_WORD(0), before)
         cells, table, row = addresses
+        table = builder.sub(table, _WORD(8 * TERMS * FIRST_CELL))
         _emit_lanes(builder, cells, table, row, lane)
         following = builder.add(lane, _WORD(_LANES))
         lane.add_incoming(following, loop)
@@ -110,5 +114,6 @@ def _evaluate_cells(_typing: Any, _cells: Any, _table: Any, _row: Any) -> tuple[
 
 
 #: `evaluate_cells(cells, table, row)`, three addresses: `cells` holds the numbers of the lanes'
-#: cells as integers, `row` their distances from the centres, which the values replace.
+#: cells as integers, the table's from `FIRST_CELL` on, `row` their distances from the centres, over
+#: which the values are written.
 evaluate_cells: Any = _evaluate_cells

@@ -161,11 +161,13 @@ def _cell_maps() -> tuple[Floats, Floats]:
 
 
 def _tabulate(quantile: Callable[[Floats], Floats]) -> Floats:
-    """Return a table, a cell a row, of a function of tail probabilities."""
+    """Return a table of a function of tail probabilities, a cell a row; the last is for 1/2."""
     nodes, fit = _cell_maps()
     scale = 2.0 ** np.arange(-OCTAVES - 1, -1)
     values = quantile(np.multiply.outer(scale, nodes).ravel()).reshape(OCTAVES, NODES)
-    table: Floats = np.einsum("ckn,on->ock", fit, values).reshape(-1, TERMS)
+    cells = np.einsum("ckn,on->ock", fit, values).reshape(-1, TERMS)
+    half = np.append(quantile(np.array([0.5])), np.zeros(TERMS - 1))
+    table: Floats = np.concatenate([cells, half[None]])
     table.flags.writeable = False
     return table
 
@@ -176,13 +178,13 @@ def quantile_table(alpha: float) -> Floats:
 
     Returns
     -------
-    (OCTAVES * CELLS, TERMS) float64 array
+    (OCTAVES * CELLS + 1, TERMS) float64 array
         A cell a row.
 
     Examples
     --------
     >>> quantile_table(1.5).shape
-    (512, 8)
+    (513, 8)
     """
     return _tabulate(lambda u: upper_quantile(alpha, u))
 
@@ -196,7 +198,7 @@ def root_table(alpha: float, *, above: bool) -> Floats:
     Examples
     --------
     >>> root_table(1.5, above=True).shape
-    (512, 8)
+    (513, 8)
     """
     beta = min(alpha / 2, 1 - NEAREST_TO_ONE)
 

@@ -80,11 +80,15 @@ def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> tuple[Any, A
 
 
 @compiled(forceinline=True)
-def draw(key: Any, particle: Any, step: Any, index: Any) -> tuple[Any, Any]:
-    """Return 128 random bits, as two `uint64`, for one particle, step and draw index."""
+def draw(key: Any, first: Any, lane: Any, step: Any, index: Any) -> tuple[Any, Any]:
+    """Return 128 random bits, as two `uint64`, for particle first + lane, step and draw index.
+
+    The two have the high 32 bits of `first` in common: lanes that share them share what the cipher
+    makes of them, too.
+    """
     w0, w1, w2, w3 = philox(
-        particle & _LOW,
-        particle >> _32,
+        (first & _LOW) + lane,
+        first >> _32,
         step & _LOW,
         (step >> _32) << np.uint64(16) | index,
         key & _LOW,
@@ -111,14 +115,15 @@ def open_unit(bits: Any) -> Any:
 
 @compiled(forceinline=True)
 def half_unit(bits: Any) -> Any:
-    """Map the upper 63 of 64 random bits to a uniform in (0, 1/2), with a spacing of 2^-64.
+    """Map the upper 63 of 64 random bits to a uniform in (0, 1/2], with a spacing of 2^-64.
 
-    It is rounded to a double, so that large ones are spaced 2^-54 and tails are not clipped.
+    It is rounded to a double, so that large ones are spaced 2^-54 and tails are not clipped; the
+    largest are rounded to 1/2.
     """
     # (k + 1/2) 2^-64 and k 2^-33, as the low bits of numbers whose leading ones are taken off
     low = from_bits(bits >> np.uint64(1) & _31_BITS | _2_TO_MINUS_12) - (2.0**-12 - 2.0**-65)
     high = from_bits(bits >> _32 | _2_TO_19) - 2.0**19
-    return min(high + low, 0.5 - 2.0**-54)
+    return high + low
 
 
 def stream_key(seed: int, replicate: int, stream: str) -> np.uint64:
@@ -171,10 +176,11 @@ def _make_fill_uniforms() -> Any:
     def fill_uniforms(keys: Any, first: int, out: Any) -> None:
         _ = digest
         replicates, n, dim = out.shape
+        zero = np.uint64(0)
         for r in range(replicates):
             for c in range(dim):  # one column after the other, so that the loop vectorises
                 for i in range(n):
-                    a, _b = draw(keys[r], np.uint64(first + i), np.uint64(0), np.uint64(c))
+                    a, _b = draw(keys[r], np.uint64(first + i), zero, zero, np.uint64(c))
                     out[r, i, c] = open_unit(a)
 
     return fill_uniforms

@@ -59,7 +59,7 @@ SCRATCH = 3 * WIDTH
 PARAMETERS = 8
 
 #: Rows of a table of quantiles; those of the other side of the median follow.
-ROWS = OCTAVES * CELLS
+ROWS = OCTAVES * CELLS + 1
 
 #: Bytes before the first table, and before the second one, that of Type III's roots.
 TABLE = 8 * PARAMETERS
@@ -121,7 +121,7 @@ def table_entry(bits: Any) -> tuple[Any, Any]:
 def _table_stage(
     lane: int, word: Any, pair: Any, time: Any, index: Any, cells: Any, x: Any
 ) -> None:
-    a, b = random.draw(word, pair + np.uint64(lane), time, index)
+    a, b = random.draw(word, pair, np.uint64(lane), time, index)
     cells[lane], x[lane] = table_entry(a)
     cells[HALF + lane], x[HALF + lane] = table_entry(b)
 
@@ -140,7 +140,7 @@ def _invert(table: int, word: Any, first: Any, time: Any, index: Any, x: int) ->
 
 @compiled(forceinline=True)
 def _uniform_stage(lane: int, word: Any, first: Any, time: Any, index: Any, x: Any) -> None:
-    a, b = random.draw(word, first + np.uint64(lane), time, index)
+    a, b = random.draw(word, first, np.uint64(lane), time, index)
     x[0, lane], x[1, lane] = signed_angle(a), random.open_unit(b)
 
 

@@ -28,6 +28,8 @@ __all__ = [
     "symmetric_of",
 ]
 
+_BELOW_HALF = 0.5 - 2.0**-54
+
 #: Powers are cut at exp(±600), so that no draw overflows; reached only for alpha below 1/4.
 MAX_EXPONENT = 600.0
 
@@ -36,7 +38,7 @@ MAX_EXPONENT = 600.0
 def signed_angle(a: Any) -> Any:
     """Turn 64 random bits into ±v, v uniform in (0, 1/2)."""
     sign: Any = np.int64(a << np.uint64(63))
-    return from_bits(to_bits(random.half_unit(a)) | sign)
+    return from_bits(to_bits(min(random.half_unit(a), _BELOW_HALF)) | sign)
 
 
 @compiled(forceinline=True)

@@ -1,5 +1,6 @@
 """The time loop against recursion (2) in plain NumPy, and what does not depend on blocks."""
 
+import platform
 import re
 import tracemalloc
 from contextlib import contextmanager
@@ -193,6 +194,18 @@ def test_loops_over_lanes_use_the_widest_vectors(dtype):
     (assembly,) = double.inspect_asm().values()
     assert re.search(r"vaddp[sd].*%zmm", assembly)
     assert not re.search(r"vaddp[sd].*%ymm", assembly)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="needs an x86 processor")
+def test_the_stack_of_a_loop_starts_a_cache_line():
+    # else vectors for which there is no register lie in two lines each, in most processes
+    @numba.njit
+    def double(row):
+        for_lanes(add_to_itself, (row,))
+
+    double(np.ones(128))
+    (assembly,) = double.inspect_asm().values()
+    assert re.search(r"and\w?\s+\$-64, %rsp", assembly)
 
 
 def test_blocks_start_cache_lines():

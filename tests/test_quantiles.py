@@ -9,7 +9,9 @@ import pytest
 from scipy import stats
 
 from sde import StableNoise, random
-from sde.quantiles import quantile_table, upper_quantile, upper_tail
+from sde.lookup import FIRST_CELL
+from sde.positive_stable import positive_stable_quantile
+from sde.quantiles import quantile_table, root_table, upper_quantile, upper_tail
 from sde.sampling import ROWS, table_entry
 
 ALPHAS = (0.7, 1.0, 1.2, 1.5, 1.75, 1.95)
@@ -19,7 +21,8 @@ ALPHAS = (0.7, 1.0, 1.2, 1.5, 1.75, 1.95)
 def entries(bits):
     cells, places, tails = np.empty(len(bits), np.int64), np.empty(len(bits)), np.empty(len(bits))
     for i in range(len(bits)):
-        cells[i], places[i] = table_entry(bits[i])
+        cell, places[i] = table_entry(bits[i])
+        cells[i] = cell - FIRST_CELL
         tails[i] = random.half_unit(bits[i])
     return cells, places, tails
 
@@ -56,6 +59,16 @@ def test_the_smallest_word_gives_the_quantile_of_its_probability(alpha):
     assert u[0] == 2.0**-65
     assert x[0] ** alpha == pytest.approx(limit, rel=1e-9)
     assert math.log2(x[0]) * alpha > 52
+
+
+@pytest.mark.parametrize("word", [2**64 - 1, 2**64 - 2])
+def test_the_largest_words_give_the_median(word):
+    x, u = draws_of(1.5, np.array([word], np.uint64))
+    assert u[0] == 0.5
+    assert abs(x[0]) < 1e-14
+    table = root_table(1.5, above=word % 2 == 0)
+    assert table[-1, 0] ** 2 / 2 == pytest.approx(positive_stable_quantile(0.75, 0.5), rel=1e-14)
+    assert not table[-1, 1:].any()
 
 
 @pytest.mark.parametrize("alpha", [2 - 1e-5, 2 - 1e-7, 2 - 1e-14, 2.0])
