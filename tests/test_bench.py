@@ -357,6 +357,15 @@ def test_the_median_ratio_decides():
     assert replace(comparison, target=None).met is None
 
 
+def test_instructions_that_want_aligned_places_are_replayed():
+    # the loops of draws keep vectors on their stack, which starts a cache line
+    (words, *_) = roofline.vector_stages("III", 8)
+    if not words.block.instructions:
+        pytest.skip("no AVX on this processor")
+    assert any(re.match("vmov(dq)?a", line) for line in words.block.instructions)
+    roofline.replay(words.block)(roofline._aligned_ones(1)[0], 3)
+
+
 def test_the_replay_of_a_loop_takes_no_longer_than_the_loop():
     (features, *_) = roofline.network_stages(4, 32, "float32")
     if not features.block.instructions:
@@ -371,7 +380,7 @@ def test_the_replay_of_a_loop_takes_no_longer_than_the_loop():
     assert found.instructions == pytest.approx(
         32 * len(features.block.instructions) / features.lanes
     )
-    run, row = roofline.replay(features.block), np.ones(512)
+    run, row = roofline.replay(features.block), roofline._aligned_ones(1)[0]
     both = make_evaluations(FEATURES["tanh"], 4, single=True)[1]
 
     @compiled()

@@ -19,6 +19,8 @@ from llvmlite.binding import initialize_native_asmparser
 from numba import types
 from numba.extending import intrinsic
 
+from sde.native import aligned
+
 __all__ = ["NUMBERS", "Block", "hot_block", "replay"]
 
 #: Float64 numbers that a replay works on: 4 KB, loads from the first half, stores to the other.
@@ -153,7 +155,7 @@ def _independent(instructions: Sequence[str]) -> Iterator[str]:
 def replay(block: Block) -> Callable[[Any, int], None]:
     """Compile a function `run(numbers, passes)` that replays a block on `NUMBERS` numbers.
 
-    They should start a cache line: the kernels' do.
+    They must start a cache line: some instructions end the process where they do not.
 
     Raises
     ------
@@ -191,6 +193,8 @@ def replay(block: Block) -> Callable[[Any, int], None]:
     def run(numbers: Any, passes: int) -> None:
         call(numbers.ctypes.data, max(1, passes // times))
 
-    run(np.ones(NUMBERS), 1)
+    numbers = aligned(NUMBERS, np.float64)
+    numbers[:] = 1.0
+    run(numbers, 1)
     compiled: Callable[[Any, int], None] = run
     return compiled
