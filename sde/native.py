@@ -28,7 +28,6 @@ __all__ = [
     "SOURCE_DIGEST",
     "BlockFunction",
     "Callee",
-    "align_stack",
     "aligned",
     "array_at",
     "block_function",
@@ -327,17 +326,6 @@ def matrix_at(address: int, rows: int, columns: int) -> Any:
 def integers_at(address: int, size: int) -> Any:
     """View `size` int64 numbers at a memory address as an array."""
     return carray(_pointer(address, np.int64), (size,))
-
-
-def align_stack(builder: Any) -> None:
-    """Have the stack of the function that is being built start a cache line.
-
-    By itself the compiler aligns it to 16 bytes only: in most processes vectors that are kept there
-    lie in two lines each, and loops that run out of registers take an eighth longer.
-    """
-    attributes = builder.function.attributes
-    attributes.add("nounwind")  # errors are returned; without one such, the other is not written
-    attributes.alignstack = CACHE_LINE
 
 
 def inlined(function: Function) -> Function:
