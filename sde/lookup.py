@@ -1,7 +1,7 @@
 """Read a table of piecewise polynomials, four lanes at a time.
 
 A cell is found from the exponent and the first bits of the mantissa of u, so that cells shrink with
-u. The coefficients of a cell lie side by side and are loaded as vectors and transposed in
+u. The coefficients of a cell lie side by side and are loaded in pairs and transposed in
 registers: that costs a third of loading them one by one, which is what the compiler would do.
 """
 
