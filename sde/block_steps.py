@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sde import spare_memory
+from sde.addresses import CACHE_LINE, aligned, array_at, floats_at
 from sde.lanes import WIDTH, load, store, sum_lanes
-from sde.native import CACHE_LINE, aligned, array_at, call_block, compiled, expanded, floats_at
+from sde.native import call_block, compiled, expanded
 from sde.sampling import SCRATCH
 
 __all__ = [

@@ -7,18 +7,9 @@ import numpy as np
 from numba import types
 from numba.core.errors import NumbaError
 
+from sde.addresses import floats_at, integers_at, matrix_at
 from sde.lanes import WIDTH, for_lanes, lane_sum
-from sde.native import (
-    SOURCE_DIGEST,
-    BlockFunction,
-    Callee,
-    block_function,
-    compiled,
-    floats_at,
-    integers_at,
-    matrix_at,
-    read_only,
-)
+from sde.native import SOURCE_DIGEST, BlockFunction, Callee, block_function, compiled, read_only
 
 __all__ = [
     "lane_drift",

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from sde.addresses import CACHE_LINE, aligned, count_up
 from sde.lanes import WIDTH
-from sde.native import CACHE_LINE, aligned, count_up, expanded
+from sde.native import expanded
 
 __all__ = ["chunk_bounds", "chunk_count", "deal", "empty_deal", "next_chunk", "next_item"]
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import numba
 
+from sde.addresses import aligned
 from sde.lanes import WIDTH, store
-from sde.native import PARALLEL, SOURCE_DIGEST, aligned, compiled
+from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.sampling import SCRATCH, Draws, draw_block
 
 __all__ = ["fill"]

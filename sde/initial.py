@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from sde import random, validation
-from sde.native import aligned
+from sde.addresses import aligned
 
 __all__ = ["Gaussian", "InitialLaw", "Point", "Uniform", "sample_initial"]
 

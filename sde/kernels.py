@@ -16,6 +16,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from sde.addresses import aligned
 from sde.block_steps import (
     Pieces,
     Turn,
@@ -28,7 +29,7 @@ from sde.block_steps import (
 )
 from sde.chunks import chunk_bounds, chunk_count, deal, empty_deal, next_chunk, next_item
 from sde.lanes import WIDTH
-from sde.native import PARALLEL, SOURCE_DIGEST, aligned, compiled, expanded
+from sde.native import PARALLEL, SOURCE_DIGEST, compiled, expanded
 from sde.sampling import Draws
 from sde.sweeps import (
     Sweep,

@@ -14,7 +14,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from sde.native import CACHE_LINE, compiled
+from sde.addresses import CACHE_LINE
+from sde.native import compiled
 
 __all__ = [
     "HALF",

@@ -10,10 +10,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from sde.addresses import aligned
 from sde.block_steps import Pieces, empty_scratch, find_drift, load, prepare, store, update
 from sde.chunks import deal, empty_deal, next_item
 from sde.lanes import WIDTH
-from sde.native import PARALLEL, SOURCE_DIGEST, aligned, compiled
+from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.sampling import Draws, draw_block
 from sde.sweeps import observe_alone, sweeper
 

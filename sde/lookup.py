@@ -18,10 +18,11 @@ from sde.native import compiled
 
 __all__ = ["CELLS", "FIRST_CELL", "OCTAVES", "TERMS", "cell_of", "evaluate_cells"]
 
-#: Octaves [2^-65, 2^-1) of u, cells an octave, and terms of a cell's polynomial.
-OCTAVES, CELLS, TERMS = 64, 8, 8
+#: Octaves [2^-65, 2^-1) of u, cells an octave, and terms of a cell's polynomial. Eight cells of eight
+#: terms, a third of the memory, take a sixth longer and leave twice the error.
+OCTAVES, CELLS, TERMS = 64, 32, 6
 
-CELL_BITS = 3
+CELL_BITS = 5
 
 #: The number of the first cell; behind the last one comes one for u = 1/2.
 FIRST_CELL = (1023 - OCTAVES - 1) << CELL_BITS
@@ -86,8 +87,9 @@ def _emit_lanes(builder: Any, cells: Any, table: Any, row: Any, lane: Any) -> No
     # Estrin's scheme, in pairs: Horner's, a chain twice as long, takes a tenth longer
     power = argument
     while len(terms) > 1:
-        pairs = zip(terms[1::2], terms[::2], strict=True)
-        terms = [builder.call(fused, (high, power, low)) for high, low in pairs]
+        pairs, rest = len(terms) // 2, terms[len(terms) // 2 * 2 :]
+        terms = [builder.call(fused, (terms[2 * i + 1], power, terms[2 * i])) for i in range(pairs)]
+        terms += rest
         power = builder.fmul(power, power)
     (value,) = terms
     stored = builder.store(value, _vector_at(builder, row, lane, _VECTOR))

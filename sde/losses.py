@@ -13,16 +13,8 @@ import numpy as np
 from numba.core.errors import NumbaError
 
 from sde import validation
-from sde.native import (
-    SOURCE_DIGEST,
-    BlockFunction,
-    block_function,
-    compiled,
-    floats_at,
-    inlined,
-    integers_at,
-    matrix_at,
-)
+from sde.addresses import floats_at, integers_at, matrix_at
+from sde.native import SOURCE_DIGEST, BlockFunction, block_function, compiled, inlined
 from sde.products import packed_place
 
 __all__ = [

@@ -3,8 +3,7 @@
 A kernel is assembled at run time from small compiled pieces (a noise law, a feature, a loss).
 The pieces meet through plain C function pointers, so that the parallel drivers are compiled once
 and cached on disk, whichever pieces a user combines. `compiled`, `expanded`,
-`block_function` and `typed_function` compile, `call_block` and `call_at` call. Most other names
-deal with memory at an address.
+`block_function` and `typed_function` compile, `call_block` and `call_at` call.
 """
 
 import functools
@@ -20,27 +19,19 @@ from llvmlite import ir
 from numba import types
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, register_jitable, typeof_impl
-from numba.np.numpy_support import carray
 
 __all__ = [
-    "CACHE_LINE",
     "PARALLEL",
     "SOURCE_DIGEST",
+    "WORD",
     "BlockFunction",
     "Callee",
-    "aligned",
-    "array_at",
     "block_function",
     "call_at",
     "call_block",
     "compiled",
-    "count_up",
     "expanded",
-    "floats_at",
     "inlined",
-    "integers_at",
-    "matrix_at",
-    "prefetch",
     "read_only",
     "typed_function",
 ]
@@ -152,9 +143,6 @@ ARGUMENTS = 8
 #: Bits of a machine word.
 WORD = 8 * np.dtype(np.intp).itemsize
 
-#: Bytes that a cache fetches at a time; where it takes more, some are asked for twice.
-CACHE_LINE = 64
-
 
 def block_function(
     *, cache: bool, **options: Any
@@ -235,67 +223,6 @@ call_at: Any = _call_typed
 
 
 @intrinsic
-def _typed_pointer(_typing: Any, _address: Any, number: Any) -> tuple[Any, Any]:
-    make_pointer: Any = types.CPointer
-    signature = make_pointer(number.dtype)(types.intp, number)
-
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
-
-    return signature, generate
-
-
-#: The intrinsic without its first argument, which the compiler supplies.
-_pointer: Any = _typed_pointer
-
-
-@intrinsic
-def _line_request(_typing: Any, address: Any) -> tuple[Any, Any]:
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [pointer, *[number] * 3])
-        request = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
-        reading, second_level, data = number(0), number(2), number(1)
-        where = builder.inttoptr(arguments[0], pointer)
-        builder.call(request, [where, reading, second_level, data])
-        return context.get_dummy_value()
-
-    return types.void(address), generate
-
-
-#: The intrinsic without its first argument, which the compiler supplies.
-_prefetch_line: Any = _line_request
-
-
-@expanded
-def prefetch(address: int, size: int) -> None:
-    """Ask for `size` bytes to be brought to the second-level cache; they need not exist."""
-    for line in range(0, size, CACHE_LINE):
-        _prefetch_line(address + line)
-
-
-@intrinsic
-def _fetch_and_add(_typing: Any, address: Any) -> tuple[Any, Any]:
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        word = ir.IntType(WORD)
-        counter = builder.inttoptr(arguments[0], word.as_pointer())
-        return builder.atomic_rmw("add", counter, word(1), "monotonic")
-
-    return types.intp(address), generate
-
-
-#: Add one to the integer at an address, which threads may share; return what it was. No two get the
-#: same.
-count_up: Any = _fetch_and_add
-
-
-@expanded
-def array_at(address: int, shape: tuple[int, ...], number: Any) -> Any:
-    """View numbers at a memory address as an array; `number` is their type, as np.float32."""
-    return carray(_pointer(address, number), shape)
-
-
-@intrinsic
 def _as_read_only(_typing: Any, array: Any) -> tuple[Any, Any]:
     signature = array.copy(readonly=True)(array)
 
@@ -310,24 +237,6 @@ def _as_read_only(_typing: Any, array: Any) -> tuple[Any, Any]:
 read_only: Any = _as_read_only
 
 
-@expanded
-def floats_at(address: int, size: int) -> Any:
-    """View `size` float64 numbers at a memory address as an array."""
-    return carray(_pointer(address, np.float64), (size,))
-
-
-@expanded
-def matrix_at(address: int, rows: int, columns: int) -> Any:
-    """View float64 numbers at a memory address as a matrix."""
-    return carray(_pointer(address, np.float64), (rows, columns))
-
-
-@expanded
-def integers_at(address: int, size: int) -> Any:
-    """View `size` int64 numbers at a memory address as an array."""
-    return carray(_pointer(address, np.int64), (size,))
-
-
 def inlined(function: Function) -> Function:
     """Let a function be called from compiled code while it stays a plain Python function.
 
@@ -336,15 +245,3 @@ def inlined(function: Function) -> Function:
     """
     options = {"forceinline": True, "error_model": "numpy", "fastmath": False}
     return register_jitable(no_cfunc_wrapper=True, **options)(function)
-
-
-@inlined
-def aligned(size: int, dtype: Any) -> Any:
-    """Return an array like `np.empty` that starts a cache line.
-
-    A vector of 64 bytes that lies in two lines is read twice: blocks elsewhere cost a tenth of a
-    step.
-    """
-    room = np.empty(size + CACHE_LINE, dtype)
-    first = -room.ctypes.data % CACHE_LINE // room.itemsize
-    return room[first : first + size]

@@ -13,21 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sde.addresses import array_at, floats_at, integers_at, matrix_at, prefetch
 from sde.features import Feature
 from sde.intrinsics import fma
 from sde.lanes import WIDTH, for_lanes, lane_sum
-from sde.native import (
-    SOURCE_DIGEST,
-    BlockFunction,
-    array_at,
-    block_function,
-    compiled,
-    floats_at,
-    inlined,
-    integers_at,
-    matrix_at,
-    prefetch,
-)
+from sde.native import SOURCE_DIGEST, BlockFunction, block_function, compiled, inlined
 from sde.products import GROUP, add_square, multiply, pack
 
 __all__ = [

@@ -184,7 +184,7 @@ def quantile_table(alpha: float) -> Floats:
     Examples
     --------
     >>> quantile_table(1.5).shape
-    (513, 8)
+    (2049, 6)
     """
     return _tabulate(lambda u: upper_quantile(alpha, u))
 
@@ -198,7 +198,7 @@ def root_table(alpha: float, *, above: bool) -> Floats:
     Examples
     --------
     >>> root_table(1.5, above=True).shape
-    (513, 8)
+    (2049, 6)
     """
     beta = min(alpha / 2, 1 - NEAREST_TO_ONE)
 

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sde import kernels, random, validation
+from sde.addresses import aligned
 from sde.block_steps import can_keep_slopes
 from sde.initial import Gaussian, InitialLaw, sample_initials
-from sde.native import aligned
 from sde.simulate import Grid, check_dimension, check_kinds
 from sde.stable import StableNoise
 from sde.systems import System

@@ -14,19 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sde import random
+from sde.addresses import aligned, floats_at, integers_at, matrix_at
 from sde.lanes import HALF, WIDTH, for_half, for_lanes
 from sde.lookup import CELLS, OCTAVES, TERMS, cell_of, evaluate_cells
-from sde.native import (
-    SOURCE_DIGEST,
-    BlockFunction,
-    aligned,
-    block_function,
-    call_block,
-    compiled,
-    floats_at,
-    integers_at,
-    matrix_at,
-)
+from sde.native import SOURCE_DIGEST, BlockFunction, block_function, call_block, compiled
 from sde.quantiles import LEAST_ALPHA, quantile_table, root_table
 from sde.transforms import (
     exponential,
@@ -54,8 +45,8 @@ KINDS = ("I", "II", "III")
 #: Numbers of scratch space that a sampler is handed: two rows of values and one of cells.
 SCRATCH = 3 * WIDTH
 
-#: Numbers at the head of a sampler's parameters, a cache line: the law's, and then any. A table of
-#: quantiles follows, each cell of which is a line, too.
+#: Numbers at the head of a sampler's parameters: the law's, and then any. A table of quantiles
+#: follows, two terms of which lie in one cache line.
 PARAMETERS = 8
 
 #: Rows of a table of quantiles; those of the other side of the median follow.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sde.native import aligned
+from sde.addresses import aligned
 
 __all__ = ["MOST", "empty"]
 
@@ -21,7 +21,7 @@ _spare: list[NDArray[np.uint8]] = []
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    """Return an array with any numbers in it, like `np.empty`, that starts a cache line.
+    """Return an array with any numbers in it, like `np.empty`, that starts a page.
 
     Its memory is used again once the array is gone, even if a view of it is not.
     """

@@ -12,6 +12,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
+from sde.addresses import aligned, array_at, floats_at
 from sde.block_steps import (
     Pieces,
     Turn,
@@ -27,17 +28,7 @@ from sde.block_steps import (
 )
 from sde.chunks import chunk_bounds, chunk_count
 from sde.lanes import WIDTH
-from sde.native import (
-    SOURCE_DIGEST,
-    BlockFunction,
-    aligned,
-    array_at,
-    call_at,
-    compiled,
-    expanded,
-    floats_at,
-    typed_function,
-)
+from sde.native import SOURCE_DIGEST, BlockFunction, call_at, compiled, expanded, typed_function
 from sde.sampling import Draws, draw_block
 
 __all__ = [

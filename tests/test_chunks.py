@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sde import chunks
+from sde.addresses import CACHE_LINE
 from sde.chunks import deal, empty_deal, next_chunk, next_item
-from sde.native import CACHE_LINE
 
 
 @pytest.mark.parametrize("n", [1, 500, 1024, 1025, 10_000, 131_072, 131_200, 10**6])

@@ -14,11 +14,12 @@ import pytest
 from numba.core.registry import cpu_target
 
 import sde
-from sde import block_steps, kernels, network_blocks
+from sde import block_steps, kernels, network_blocks, sweeps
+from sde.addresses import aligned, prefetch
 from sde.features import FEATURES, find_feature
 from sde.initial import sample_initial
 from sde.lanes import for_lanes
-from sde.native import aligned, compiled, prefetch
+from sde.native import compiled
 from sde.stable import KINDS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -208,17 +209,31 @@ def test_the_stack_of_a_loop_starts_a_cache_line():
     assert re.search(r"and\w?\s+\$-64, %rsp", assembly)
 
 
-def test_blocks_start_cache_lines():
+def test_blocks_start_pages():
     @numba.njit
     def places(array):
-        return [aligned(size, array.dtype).ctypes.data % 64 for size in range(1, 40)]
+        return [aligned(size, array.dtype).ctypes.data % 4096 for size in range(1, 40)]
 
     assert set(places(np.ones(1))) == {0}
     assert aligned(3, np.float32).shape == (3,)
-    assert {aligned(size, np.float64).ctypes.data % 64 for size in range(1, 40)} == {0}
+    assert {aligned(size, np.uint8).ctypes.data % 4096 for size in range(1, 40)} == {0}
     for noise in (sde.StableNoise(1.5, "I"), sde.DirectionalNoise(1.2, directions=[[1.0, 2.0]])):
-        # a cell of a table of quantiles is a line
-        assert noise.draws(1.0, 0, 0).parameters.ctypes.data % 64 == 0
+        assert noise.draws(1.0, 0, 0).parameters.ctypes.data % 4096 == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_rows_of_a_room_lie_alike_in_their_pages(dtype):
+    # else a loop over lanes loads what looks like the place of a store that is not done yet
+    @numba.njit
+    def places(pieces):
+        room = block_steps.room_at(sweeps.empty_rooms(pieces, 3).ctypes.data, pieces)
+        found = [room.block.ctypes.data, room.force.ctypes.data, room.noise.ctypes.data]
+        return [*found, room.scratch.ctypes.data], block_steps.room_size(pieces)
+
+    pieces = network("tanh", 5, 3, 1)[0].pieces_in(np.dtype(dtype))
+    row = 128 * np.dtype(dtype).itemsize
+    addresses, size = places(pieces)
+    assert {address % row for address in [*addresses, size]} == {0}
 
 
 def test_kept_slopes_of_the_next_block_are_asked_for():

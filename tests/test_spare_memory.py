@@ -33,8 +33,8 @@ def test_memory_of_an_array_that_is_gone_is_used_again():
 
 
 @pytest.mark.parametrize("size", [100, 8000, spare_memory.MOST // 8 + 100])
-def test_memory_starts_a_cache_line(size):
-    assert address(spare_memory.empty((size,), np.float64)) % 64 == 0
+def test_memory_starts_a_page(size):
+    assert address(spare_memory.empty((size,), np.float64)) % 4096 == 0
 
 
 def test_arrays_in_use_share_no_memory():

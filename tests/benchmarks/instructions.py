@@ -19,7 +19,7 @@ from llvmlite.binding import initialize_native_asmparser
 from numba import types
 from numba.extending import intrinsic
 
-from sde.native import aligned
+from sde.addresses import aligned
 
 __all__ = ["NUMBERS", "Block", "hot_block", "replay"]
 

@@ -1,0 +1,124 @@
+"""Memory at an address, as compiled code sees it: arrays that lie there, and what is done to them.
+
+Pieces of a kernel hand each other addresses (`sde.native`).
+"""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+from numba.np.numpy_support import carray
+
+from sde.native import WORD, expanded, inlined
+
+__all__ = [
+    "CACHE_LINE",
+    "PAGE",
+    "aligned",
+    "array_at",
+    "count_up",
+    "floats_at",
+    "integers_at",
+    "matrix_at",
+    "prefetch",
+]
+
+#: Bytes that a cache fetches at a time; where it takes more, some are asked for twice.
+CACHE_LINE = 64
+
+#: A load may have to wait for a store under way whose address differs by a multiple of this.
+PAGE = 4096
+
+
+@intrinsic
+def _typed_pointer(_typing: Any, _address: Any, number: Any) -> tuple[Any, Any]:
+    make_pointer: Any = types.CPointer
+    signature = make_pointer(number.dtype)(types.intp, number)
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return signature, generate
+
+
+#: The intrinsic without its first argument, which the compiler supplies.
+_pointer: Any = _typed_pointer
+
+
+@intrinsic
+def _line_request(_typing: Any, address: Any) -> tuple[Any, Any]:
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, *[number] * 3])
+        request = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+        reading, second_level, data = number(0), number(2), number(1)
+        where = builder.inttoptr(arguments[0], pointer)
+        builder.call(request, [where, reading, second_level, data])
+        return context.get_dummy_value()
+
+    return types.void(address), generate
+
+
+#: The intrinsic without its first argument, which the compiler supplies.
+_prefetch_line: Any = _line_request
+
+
+@expanded
+def prefetch(address: int, size: int) -> None:
+    """Ask for `size` bytes to be brought to the second-level cache; they need not exist."""
+    for line in range(0, size, CACHE_LINE):
+        _prefetch_line(address + line)
+
+
+@intrinsic
+def _fetch_and_add(_typing: Any, address: Any) -> tuple[Any, Any]:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(WORD)
+        counter = builder.inttoptr(arguments[0], word.as_pointer())
+        return builder.atomic_rmw("add", counter, word(1), "monotonic")
+
+    return types.intp(address), generate
+
+
+#: Add one to the integer at an address, which threads may share; return what it was. No two get the
+#: same.
+count_up: Any = _fetch_and_add
+
+
+@expanded
+def array_at(address: int, shape: tuple[int, ...], number: Any) -> Any:
+    """View numbers at a memory address as an array; `number` is their type, as np.float32."""
+    return carray(_pointer(address, number), shape)
+
+
+@expanded
+def floats_at(address: int, size: int) -> Any:
+    """View `size` float64 numbers at a memory address as an array."""
+    return carray(_pointer(address, np.float64), (size,))
+
+
+@expanded
+def matrix_at(address: int, rows: int, columns: int) -> Any:
+    """View float64 numbers at a memory address as a matrix."""
+    return carray(_pointer(address, np.float64), (rows, columns))
+
+
+@expanded
+def integers_at(address: int, size: int) -> Any:
+    """View `size` int64 numbers at a memory address as an array."""
+    return carray(_pointer(address, np.int64), (size,))
+
+
+@inlined
+def aligned(size: int, dtype: Any) -> Any:
+    """Return an array like `np.empty` that starts a page.
+
+    A vector of 64 bytes that lies in two cache lines is read twice: blocks elsewhere cost a tenth
+    of a step. And rows of blocks that lie alike in their pages are stored where no loop is about to
+    load: with other places the loop of a feature took up to 1.7 times as long, in some processes.
+    """
+    room = np.empty(size + PAGE, dtype)  # enough for numbers of a byte
+    first = -room.ctypes.data % PAGE // room.itemsize
+    return room[first : first + size]
