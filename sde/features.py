@@ -11,7 +11,7 @@ With several outputs a particle holds one weight vector an output, and output k 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from numba.core.errors import NumbaError
 
@@ -19,9 +19,20 @@ from sde import validation, vmath
 from sde.intrinsics import fma, like
 from sde.native import compiled, inlined
 
-__all__ = ["FEATURES", "Feature", "feature_names", "find_feature", "register_feature"]
+__all__ = ["FEATURES", "Feature", "Scaled", "feature_names", "find_feature", "register_feature"]
 
 ScalarFunction = Callable[[float], float]
+
+
+class Scaled(NamedTuple):
+    """A number c and the functions g(t / c) and g'(t / c) of t, of "inner" features.
+
+    They are what kernels evaluate: a network multiplies its data by c once, not every argument.
+    """
+
+    scale: float
+    value: ScalarFunction
+    derivative: ScalarFunction
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,8 @@ class Feature:
         there is none; None if not known.
     why_unbounded : str
         The part of Assumption 1 that fails, if one does.
+    scaled : Scaled, optional
+        How the kernels evaluate the feature, if not by `value` and `derivative`.
     """
 
     name: str
@@ -50,6 +63,12 @@ class Feature:
     bounds: tuple[float, float, float] | None = None
     why_unbounded: str = ""
     builtin: bool = False
+    scaled: Scaled | None = None
+
+    @property
+    def evaluation(self) -> Scaled:
+        """How the kernels evaluate the feature."""
+        return self.scaled or Scaled(1.0, self.value, self.derivative)
 
 
 # Each works in the precision of its argument. Slopes are written in terms of values where they can
@@ -66,6 +85,17 @@ def _tanh(a: float) -> float:
 def _tanh_slope(a: float) -> float:
     h = vmath.tanh(a)
     return fma(-h, h, like(a, 1.0))
+
+
+@inlined
+def _tanh2(t: float) -> float:
+    return vmath.tanh2(t)
+
+
+@inlined
+def _tanh2_slope(t: float) -> float:
+    h = vmath.tanh2(t)
+    return fma(-h, h, like(t, 1.0))
 
 
 @inlined
@@ -127,7 +157,12 @@ FEATURES: dict[str, Feature] = {
     feature.name: feature
     for feature in (
         Feature(
-            "tanh", _tanh, _tanh_slope, bounds=(1.0, 1.0, 4 / (3 * math.sqrt(3))), builtin=True
+            "tanh",
+            _tanh,
+            _tanh_slope,
+            bounds=(1.0, 1.0, 4 / (3 * math.sqrt(3))),
+            builtin=True,
+            scaled=Scaled(vmath.TANH2_SCALE, _tanh2, _tanh2_slope),
         ),
         Feature(
             "sigmoid",

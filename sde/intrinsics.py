@@ -21,7 +21,7 @@ from sde.native import Callee
 
 __all__ = [
     "bits_like", "both", "by_precision", "fma", "from_bits", "integer_like", "like",
-    "polynomial", "straight_line", "to_bits",
+    "polynomial", "rint", "straight_line", "to_bits",
 ]  # fmt: skip
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -70,6 +70,7 @@ def _type_like(_context: Any, x: Any, constant: Any) -> Any:
 
 def _type_by_precision(typing: Any, double: Any, single: Any, given: Any) -> Any:
     """Type and emit a call of the function that is meant for the arguments' precision."""
+    _check_floating(given[0])
     function = single if given[0] == types.float32 else double
     inner = typing.resolve_function_type(function, given.types, {})
 
@@ -81,6 +82,7 @@ def _type_by_precision(typing: Any, double: Any, single: Any, given: Any) -> Any
 
 
 _INTEGERS: dict[Any, Any] = {types.float64: types.int64, types.float32: types.int32}
+_KINDS: dict[Any, Any] = {types.float64: ir.DoubleType(), types.float32: ir.FloatType()}
 
 
 def _check_floating(x: Any) -> None:
@@ -111,7 +113,15 @@ def _type_polynomial(_context: Any, x: Any, coefficients: Any) -> Any:
     return x(x, coefficients), emit
 
 
-_KINDS: dict[Any, Any] = {types.float64: ir.DoubleType(), types.float32: ir.FloatType()}
+def _type_rint(_context: Any, x: Any) -> Any:
+    """Type and emit the nearest integer, the even one of two."""
+    _check_floating(x)
+
+    def emit(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        rounding = builder.module.declare_intrinsic("llvm.rint", [_KINDS[x]])
+        return builder.call(rounding, args)
+
+    return x(x), emit
 
 
 def _type_to_bits(_context: Any, x: Any) -> Any:
@@ -147,6 +157,7 @@ integer_like = cast(Callable[[float, tuple[int, int]], int], like)
 by_precision = cast(Callable[[Any, Any, tuple[Any, ...]], float], intrinsic(_type_by_precision))
 fma = cast(Callable[[float, float, float], float], intrinsic(_type_fma))
 polynomial = cast(Callable[[float, tuple[Any, Any]], float], intrinsic(_type_polynomial))
+rint = cast(Callable[[float], float], intrinsic(_type_rint))
 to_bits = cast(Callable[[float], int], intrinsic(_type_to_bits))
 bits_like = cast(Callable[[float, int], float], intrinsic(_type_bits_like))
 from_bits = cast(Callable[[int], float], intrinsic(_type_from_bits))

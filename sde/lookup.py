@@ -18,8 +18,8 @@ from sde.native import compiled
 
 __all__ = ["CELLS", "FIRST_CELL", "OCTAVES", "TERMS", "cell_of", "evaluate_cells"]
 
-#: Octaves [2^-65, 2^-1) of u, cells an octave, and terms of a cell's polynomial. Eight cells of eight
-#: terms, a third of the memory, take a sixth longer and leave twice the error.
+#: Octaves [2^-65, 2^-1) of u, cells an octave, and terms of a cell's polynomial. Eight cells of
+#: eight terms, a third of the memory, take a sixth longer and leave twice the error.
 OCTAVES, CELLS, TERMS = 64, 32, 6
 
 CELL_BITS = 5

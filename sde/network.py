@@ -203,11 +203,11 @@ class MeanFieldNetwork(System):
         observe = once(("observe", *key), lambda: make_observe(feature, d, single=single))
         drift = once(("drift", *key), lambda: make_drift(feature, d, single=single))
         prepare = once(("prepare", loss), lambda: make_prepare(loss))
-        with np.errstate(over="ignore"):
-            inputs = x.astype(dtype)
+        inputs = arrange(feature, x, dtype)
         if not np.isfinite(inputs).all():
             raise ValueError(
-                f"need x that fits {dtype}, got {np.abs(x).max():g}; use dtype='float64'"
+                f"need x that fits {dtype} when multiplied by {feature.evaluation.scale:.3g}, got "
+                f"{np.abs(x).max():g}; use {'dtype=float64' if single else 'other units'}"
             )
         return Pieces(
             observe.address,
@@ -220,5 +220,5 @@ class MeanFieldNetwork(System):
             y.size,
             np.array([m, d, self.outputs], dtype=np.int64),
             np.concatenate([[self.amplitude], x.ravel(), y.ravel()]),
-            arrange(feature, inputs),
+            inputs,
         )

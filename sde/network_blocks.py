@@ -2,7 +2,8 @@
 
 With a(j) the feature's argument at datum j, the observables are sums of g(a(j)) and the drift is a
 sum over data of pulls x(j) w(j) times slopes g'(a(j)). The slopes of a state can be kept from its
-observables to its drift, one row a datum, so that one evaluation of the feature gives both.
+observables to its drift, one row a datum, so that one evaluation of the feature gives both. The
+arguments are computed from scaled data, where `Feature.evaluation` says so.
 
 Both sums over coordinates or data are products of a small matrix and a block (`sde.products`).
 """
@@ -54,13 +55,16 @@ def number_type(single: bool) -> Any:
     return np.float32 if single else np.float64
 
 
-def arrange(feature: Feature, x: NDArray[Any]) -> NDArray[Any]:
-    """Return the data as the block functions read them.
+def arrange(feature: Feature, x: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """Return the data as the block functions read them, in the precision in which they compute.
 
-    They are packed, if the arguments are a product of their own, else row by row.
+    They are packed, if the arguments are a product of their own, else row by row. Numbers that do
+    not fit are infinite.
     """
+    with np.errstate(over="ignore"):
+        scaled = (feature.evaluation.scale * x).astype(dtype)
     rowwise = feature.geometry == "radial" or fused_products(feature, x.shape[1])
-    return x.ravel() if rowwise else pack(x)
+    return scaled.ravel() if rowwise else pack(scaled)
 
 
 @compiled()
@@ -123,13 +127,10 @@ def _form(feature: Feature, dim: int, single: bool) -> _Form:
 def make_evaluations(feature: Feature, dim: int, *, single: bool = False) -> tuple[Any, Any]:
     """Return the bodies of the loops that write a feature's values, and the slopes as well.
 
-    They are given a row of arguments, over which they write the slopes.
+    They are given a row of scaled arguments, over which they write the slopes.
     """
-    g, derivative, argument = (
-        feature.value,
-        feature.derivative,
-        _form(feature, dim, single).argument,
-    )
+    _scale, g, derivative = feature.evaluation
+    argument = _form(feature, dim, single).argument
 
     @inlined
     def evaluate(lane: int, x: Any, theta: Any, row: Any, values: Any) -> None:
@@ -145,7 +146,8 @@ def make_evaluations(feature: Feature, dim: int, *, single: bool = False) -> tup
 
 def make_slope(feature: Feature, dim: int, *, single: bool = False) -> Any:
     """Return the body of the loop that writes a feature's slopes over what it is given."""
-    derivative, argument = feature.derivative, _form(feature, dim, single).argument
+    derivative = feature.evaluation.derivative
+    argument = _form(feature, dim, single).argument
 
     @inlined
     def evaluate(lane: int, x: Any, theta: Any, row: Any) -> None:

@@ -25,13 +25,14 @@ from sde.intrinsics import (
     integer_like,
     like,
     polynomial,
+    rint,
     straight_line,
     to_bits,
 )
 
 __all__ = [
-    "TRIG_LIMIT", "TRIG_LIMIT_SINGLE", "cos", "erf", "exp", "exp_unchecked", "log",
-    "log_unchecked", "sigmoid", "sin", "sinpi_half", "tanh",
+    "TANH2_SCALE", "TRIG_LIMIT", "TRIG_LIMIT_SINGLE", "cos", "erf", "exp", "exp_unchecked", "log",
+    "log_unchecked", "sigmoid", "sin", "sinpi_half", "tanh", "tanh2",
 ]  # fmt: skip
 
 _MANTISSA_BITS = 2**52 - 1
@@ -56,7 +57,9 @@ _PI_1 = both(3.141592653589793)
 _PI_2 = both(1.2246467991473532e-16, -8.742277657347586e-08)
 _PI_3 = both(-2.9947698097183397e-33, -3.4302490200117637e-15)
 _INV_PI: Final = both(0.3183098861837907)
-_TWO_LOG2_E, _TWO_LOG2_E_SINGLE = both(2.0 * 1.4426950408889634)
+#: tanh(x) is `tanh2` of this times x.
+TANH2_SCALE: Final = 2.0 * 1.4426950408889634
+_TWO_LOG2_E = both(TANH2_SCALE)
 _HALF: Final = both(0.5)[1]
 
 # exp(x) is the largest finite number, and the smallest normal one.
@@ -66,9 +69,9 @@ _SMALLEST_NORMAL: Final = 2.0**-1022
 TRIG_LIMIT: Final = 2.0**48
 TRIG_LIMIT_SINGLE: Final = 2.0**20
 _TRIG_LIMITS: Final = both(TRIG_LIMIT, TRIG_LIMIT_SINGLE)
-# From here on the logistic function rounds to 1, and in single precision tanh and erf do.
-_SIGMOID_ONE: Final = both(40.0, 20.0)
-_TANH_ONE, _ERF_ONE = both((), (9.7, 3.95))[1]
+# From here on the functions round to 1.
+_SIGMOID_ONE, _ERF_ONE = both(40.0, 20.0), both(6.0, 3.95)
+_TANH_ONE, _TANH2_ONE = both(20.0, 9.7), both(58.0, 28.0)
 
 
 @straight_line
@@ -86,9 +89,9 @@ def _power(x: float, factor: float) -> tuple[float, float, float]:
     h = D + f. For k = 0 the factor s - 1/2 vanishes, so that small g lose nothing. The product x
     factor is fused, which saves a rounding.
     """
-    shifted = fma(x, factor, like(x, _ROUND_HALF))
-    f = fma(x, factor, -(shifted - like(x, _ROUND_HALF)))
-    s = bits_like(x, to_bits(shifted) << integer_like(x, _TO_EXPONENT))
+    g = x * factor
+    f = fma(x, factor, -rint(g))
+    s = bits_like(x, to_bits(g + like(x, _ROUND_HALF)) << integer_like(x, _TO_EXPONENT))
     return s, f, polynomial(f * f, COTH)
 
 
@@ -230,20 +233,20 @@ def sinpi_half(x: float) -> float:
 
 
 @straight_line
-def _tanh_double(x: float) -> float:
+def _tanh_double(x: float, factor: float, one: float) -> float:
     y = abs(x)
-    s, f, d = _power(20.0 if y > 20.0 else y, _TWO_LOG2_E)  # a NaN stays one
+    s, f, d = _power(one if y > one else y, factor)  # a NaN stays one
     common = (s - 0.5) * (d + f)
     # sums that differ in the last term: rounding can't take the quotient above 1
     return _with_sign((common + f) / (common + d), x)
 
 
 @straight_line
-def _tanh_single(x: float) -> float:
+def _tanh_single(x: float, factor: float, one: float) -> float:
     # The integer k may be negative as well, which saves taking the sign off and on; the form of
     # `_tanh_double` has errors above four roundings.
-    y = _TANH_ONE if x > _TANH_ONE else x
-    s, f, d = _power(-_TANH_ONE if y < -_TANH_ONE else y, _TWO_LOG2_E_SINGLE)
+    y = one if x > one else x
+    s, f, d = _power(-one if y < -one else y, factor)
     return fma(s - _HALF, d, (s + _HALF) * f) / fma(s + _HALF, d, (s - _HALF) * f)
 
 
@@ -259,7 +262,22 @@ def tanh(x: float) -> float:
     >>> tanh(0.0), tanh(-30.0)
     (0.0, -1.0)
     """
-    return by_precision(_tanh_double, _tanh_single, (x,))
+    return by_precision(_tanh_double, _tanh_single, (x, like(x, _TWO_LOG2_E), like(x, _TANH_ONE)))
+
+
+@straight_line
+def tanh2(g: float) -> float:
+    """Return (2^g - 1) / (2^g + 1), which is tanh(x) for g = `TANH2_SCALE` x, in less time.
+
+    Domain: every number.  Accurate next to 0 too.  Odd, within [-1, 1], 1 from 58 on.
+    Method: that of `tanh`.
+
+    Examples
+    --------
+    >>> tanh2(0.0), tanh2(-80.0)
+    (0.0, -1.0)
+    """
+    return by_precision(_tanh_double, _tanh_single, (g, like(g, 1.0), like(g, _TANH2_ONE)))
 
 
 @straight_line
@@ -295,16 +313,16 @@ def _one_minus_inverse(s: float, f: float, d: float) -> float:
 
 @straight_line
 def _erf_double(x: float) -> float:
-    y = abs(x)
-    y = 6.0 if y > 6.0 else y
+    y, one = abs(x), like(x, _ERF_ONE)
+    y = one if y > one else y
     s, f, d = _power(y, polynomial(y, ERF_TOP) / polynomial(y, ERF_BOTTOM))
     return _with_sign(_one_minus_inverse(s, f, d), x)
 
 
 @straight_line
 def _erf_single(x: float) -> float:
-    y = abs(x)
-    y = _ERF_ONE if y > _ERF_ONE else y
+    y, one = abs(x), like(x, _ERF_ONE)
+    y = one if y > one else y
     s, f, d = _power(y, polynomial(y, ERF_SINGLE))
     return _with_sign(_one_minus_inverse(s, f, d), x)
 

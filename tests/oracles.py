@@ -287,6 +287,7 @@ ELEMENTARY = {
     "cos": lambda x: np.cos(x.astype(Long)),
     "sinpi_half": lambda x: np.sin(PI * x.astype(Long)),
     "tanh": lambda x: np.tanh(x.astype(Long)),
+    "tanh2": lambda x: np.tanh(np.log(Long(2)) / 2 * x.astype(Long)),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x.astype(Long))),
     "erf": erf_long,
 }

@@ -15,7 +15,7 @@ from sde import vmath
 
 
 def test_every_function_is_tested() -> None:
-    assert {*NAMES, "TRIG_LIMIT", "TRIG_LIMIT_SINGLE"} == set(vmath.__all__)
+    assert {*NAMES, "TANH2_SCALE", "TRIG_LIMIT", "TRIG_LIMIT_SINGLE"} == set(vmath.__all__)
 
 
 INF, NAN = math.inf, math.nan
@@ -31,6 +31,7 @@ INF, NAN = math.inf, math.nan
         ("cos", [0, 2.0**49, -1e300, INF, -INF], [1, 1, 1, NAN, NAN]),
         ("sinpi_half", [0], [0]),
         ("tanh", [0, 20, -20, 1e300, INF, -INF], [0, 1, -1, 1, 1, -1]),
+        ("tanh2", [0, 58, -58, 1e300, INF, -INF], [0, 1, -1, 1, 1, -1]),
         ("sigmoid", [0, 40, 1e300, INF, -709, -1e300, -INF], [0.5, 1, 1, 1, 0, 0, 0]),
         ("erf", [0, 6, -6, 1e300, INF, -INF], [0, 1, -1, 1, 1, -1]),
     ],
@@ -49,17 +50,19 @@ def test_an_integer_is_refused_by_its_type(name: str) -> None:
     assert function(0.25) == values(name, np.full(16, 0.25))[0]
 
 
-@pytest.mark.parametrize("name", ["tanh", "erf"])
-def test_odd_functions_are_exactly_odd_and_never_above_one(name: str) -> None:
-    x = np.concatenate([[0.0], np.linspace(3, 25, 200_001)])
+@pytest.mark.parametrize(("name", "scale"), [("tanh", 1), ("tanh2", 2.9), ("erf", 1)])
+def test_odd_functions_are_exactly_odd_and_never_above_one(name: str, scale: float) -> None:
+    x = scale * np.concatenate([[0.0], np.linspace(3, 25, 200_001)])
     up, down = values(name, x), values(name, -x)
     np.testing.assert_array_equal(up, -down)
     assert np.signbit(down[0])
     assert up.max() == 1.0
-    assert np.all(up[x >= 20] == 1.0)
+    assert np.all(up[x >= 20 * scale] == 1.0)
 
 
-@pytest.mark.parametrize(("name", "low", "high"), [("tanh", 15, 25), ("erf", 4, 8)])
+@pytest.mark.parametrize(
+    ("name", "low", "high"), [("tanh", 15, 25), ("tanh2", 40, 70), ("erf", 4, 8)]
+)
 def test_saturation_is_monotone_up_to_rounding(name: str, low: float, high: float) -> None:
     y = values(name, np.linspace(low, high, 100_001))
     assert np.diff(y).min() >= -(2.0**-52)

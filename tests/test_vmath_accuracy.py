@@ -45,6 +45,7 @@ DOMAINS = {
     "cos": (-vmath.TRIG_LIMIT, vmath.TRIG_LIMIT),
     "sinpi_half": (0.0, 0.5),
     "tanh": (-LARGEST, LARGEST),
+    "tanh2": (-LARGEST, LARGEST),
     "sigmoid": (-708.3964185322641, LARGEST),
     "erf": (-LARGEST, LARGEST),
 }
@@ -59,6 +60,7 @@ BULKS = {
     "cos": (-100.0, 100.0),
     "sinpi_half": (0.0, 0.5),
     "tanh": (-22.0, 22.0),
+    "tanh2": (-62.0, 62.0),
     "sigmoid": (-708.3, 45.0),
     "erf": (-6.2, 6.2),
 }
@@ -88,6 +90,7 @@ def centres(name: str) -> Any:
         "exp_unchecked": steps * LN2,  # k + 1/2 times ln 2
         "sinpi_half": np.array([0.25, 0.5]),
         "tanh": np.concatenate([steps[np.abs(steps) < 56] * LN2 / 2, [27.5 * LN2, -27.5 * LN2]]),
+        "tanh2": np.concatenate([steps[np.abs(steps) < 58], [55.0, -55.0, 58.0, -58.0]]),
         "sigmoid": np.concatenate([steps * LN2, [40.0, 36.7]]),
     }[name]
 
@@ -185,6 +188,7 @@ EXACT: dict[str, Callable[[Any], Any]] = {
     "cos": mpmath.cos,
     "sinpi_half": mpmath.sinpi,
     "tanh": mpmath.tanh,
+    "tanh2": lambda x: mpmath.tanh(x * mpmath.log(2) / 2),
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "erf": mpmath.erf,
 }

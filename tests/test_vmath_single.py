@@ -27,6 +27,7 @@ EXACT: dict[str, tuple[Any, tuple[float, float]]] = {
     "sin": (np.sin, (-vmath.TRIG_LIMIT_SINGLE, vmath.TRIG_LIMIT_SINGLE)),
     "cos": (np.cos, (-vmath.TRIG_LIMIT_SINGLE, vmath.TRIG_LIMIT_SINGLE)),
     "tanh": (np.tanh, (-LARGEST, LARGEST)),
+    "tanh2": (lambda x: np.tanh(math.log(2) / 2 * x), (-LARGEST, LARGEST)),
     "sigmoid": (expit, (-87.33654, LARGEST)),
     "erf": (erf, (-LARGEST, LARGEST)),
 }

@@ -21,8 +21,8 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 NAMES = (
-    "exp", "exp_unchecked", "log", "log_unchecked", "sin", "cos", "sinpi_half", "tanh", "sigmoid",
-    "erf",
+    "exp", "exp_unchecked", "log", "log_unchecked", "sin", "cos", "sinpi_half", "tanh", "tanh2",
+    "sigmoid", "erf",
 )  # fmt: skip
 LOOPS = {name: compiled(getattr(vmath, name)) for name in NAMES}
 
