@@ -51,9 +51,8 @@ def _fill_blocks(
         first = b * WIDTH
         last = min(first + WIDTH, n)
         for k in range(steps):
-            block[:] = 0.0
             for s in range(substeps):
-                draw_block(draws, first, k * substeps + s, drawn, block, scratch)
+                draw_block(draws, first, k * substeps + s, drawn, block, scratch, s > 0)
             if common:
                 _spread(block, out[k, first:last])
             else:

@@ -31,8 +31,7 @@ def _draw_pending(draws: Draws, step: int, pending: Any, noise: Any, scratch: An
     """Draw the noise of one fine step and add it to what waits for each scheme."""
     schemes, blocks, size = pending.shape
     for b in range(blocks):
-        noise[:] = 0.0
-        draw_block(draws, b * WIDTH, step, size // WIDTH, noise, scratch)
+        draw_block(draws, b * WIDTH, step, size // WIDTH, noise, scratch, False)
         for s in range(schemes):
             for i in range(size):
                 pending[s, b, i] += noise[i]

@@ -179,19 +179,33 @@ def _transform(
 
 
 @compiled(forceinline=True)
+def _scale_stage(lane: int, scale: float, draws: Any, row: Any) -> None:
+    row[lane] = scale * draws[lane]
+
+
+@compiled(forceinline=True)
 def _add_stage(lane: int, scale: float, draws: Any, row: Any) -> None:
     # not contracted, so that increments sum exactly
     row[lane] += scale * draws[lane]
 
 
+@compiled()
+def _put(scale: float, draws: Any, row: Any, adding: bool) -> None:
+    """Write scaled draws to a row, or add them."""
+    if adding:
+        for_lanes(_add_stage, (scale, draws, row))
+    else:
+        for_lanes(_scale_stage, (scale, draws, row))
+
+
 @compiled(forceinline=True)
-def _add_scaled_stage(lane: int, scales: Any, draws: Any, row: Any) -> None:
+def _scale_each_stage(lane: int, scales: Any, draws: Any, row: Any) -> None:
+    row[lane] = scales[lane] * draws[lane]
+
+
+@compiled(forceinline=True)
+def _add_each_stage(lane: int, scales: Any, draws: Any, row: Any) -> None:
     row[lane] += scales[lane] * draws[lane]
-
-
-@compiled(forceinline=True)
-def _scaled_stage(lane: int, scale: float, x: Any, radius: Any) -> None:
-    radius[lane] = scale * x[lane]
 
 
 @compiled(forceinline=True)
@@ -209,7 +223,14 @@ def _make_symmetric(*, common: bool, tabulated: bool) -> BlockFunction:
 
     @block_function(cache=True)
     def symmetric(
-        parameters: int, key: int, first: int, step: int, dim: int, out: int, scratch: int, _h: int
+        parameters: int,
+        key: int,
+        first: int,
+        step: int,
+        dim: int,
+        out: int,
+        scratch: int,
+        adding: int,
     ) -> None:
         _ = digest
         law, x = floats_at(parameters, PARAMETERS), matrix_at(scratch, 2, WIDTH)
@@ -220,7 +241,7 @@ def _make_symmetric(*, common: bool, tabulated: bool) -> BlockFunction:
                 _invert(parameters + TABLE, word, start, time, np.uint64(c), scratch)
             else:
                 _transform(law, word, start, time, np.uint64(c), False, x)
-            for_lanes(_add_stage, (law[0], x[0], block[c]))
+            _put(law[0], x[0], block[c], adding != 0)
         if common:
             for c in range(1, dim):
                 for_lanes(_copy_stage, (block[0], block[c]))
@@ -234,7 +255,14 @@ def _make_directional(*, tabulated: bool) -> BlockFunction:
 
     @block_function(cache=True)
     def directional(
-        parameters: int, key: int, first: int, step: int, dim: int, out: int, scratch: int, _h: int
+        parameters: int,
+        key: int,
+        first: int,
+        step: int,
+        dim: int,
+        out: int,
+        scratch: int,
+        adding: int,
     ) -> None:
         _ = digest
         law, x = floats_at(parameters, PARAMETERS), matrix_at(scratch, 2, WIDTH)
@@ -248,7 +276,7 @@ def _make_directional(*, tabulated: bool) -> BlockFunction:
             else:
                 _transform(law, word, start, time, np.uint64(i), False, x)
             for c in range(dim):
-                for_lanes(_add_stage, (law[0] * directions[i, c], x[0], block[c]))
+                _put(law[0] * directions[i, c], x[0], block[c], adding != 0 or i > 0)
 
     return directional
 
@@ -258,7 +286,14 @@ def _make_isotropic(*, normal: bool, tabulated: bool) -> BlockFunction:
 
     @block_function(cache=True)
     def isotropic(
-        parameters: int, key: int, first: int, step: int, dim: int, out: int, scratch: int, _h: int
+        parameters: int,
+        key: int,
+        first: int,
+        step: int,
+        dim: int,
+        out: int,
+        scratch: int,
+        adding: int,
     ) -> None:
         _ = digest
         law, x = floats_at(parameters, PARAMETERS), matrix_at(scratch, 2, WIDTH)
@@ -269,13 +304,16 @@ def _make_isotropic(*, normal: bool, tabulated: bool) -> BlockFunction:
             radius[:] = law[0] * math.sqrt(2.0)
         elif tabulated:
             _invert(parameters + ROOTS, word, start, time, np.uint64(0), scratch)
-            for_lanes(_scaled_stage, (law[0], x[0], radius))
+            for_lanes(_scale_stage, (law[0], x[0], radius))
         else:
             _transform(law, word, start, time, np.uint64(0), True, x)
             for_lanes(_scaled_root_stage, (law[0], x[0], radius))
         for c in range(dim):
             _invert(parameters + TABLE, word, start, time, np.uint64(c + 1), scratch)
-            for_lanes(_add_scaled_stage, (radius, x[0], block[c]))
+            if adding != 0:
+                for_lanes(_add_each_stage, (radius, x[0], block[c]))
+            else:
+                for_lanes(_scale_each_stage, (radius, x[0], block[c]))
 
     return isotropic
 
@@ -290,14 +328,16 @@ def _compile_sampler(kind: str, *, tabulated: bool, normal: bool) -> BlockFuncti
 
 
 def sampler(kind: str, alpha: float) -> BlockFunction:
-    """Return the block function that adds noise to a (dim, WIDTH) block; compile it once."""
+    """Return the block function that draws noise for a (dim, WIDTH) block; compile it once."""
     normal = kind == "III" and alpha == 2
     return _compile_sampler(kind, tabulated=alpha >= LEAST_ALPHA, normal=normal)
 
 
 @compiled()
-def draw_block(draws: Draws, first: int, step: int, dim: int, block: Any, scratch: Any) -> None:
-    """Add the noise of one step to a (dim, WIDTH) block of particles from `first` on."""
+def draw_block(
+    draws: Draws, first: int, step: int, dim: int, block: Any, scratch: Any, adding: bool
+) -> None:
+    """Write, or add, the noise of one step to a (dim, WIDTH) block of particles from `first` on."""
     call_block(
         draws.address,
         draws.parameters.ctypes.data,
@@ -307,5 +347,5 @@ def draw_block(draws: Draws, first: int, step: int, dim: int, block: Any, scratc
         dim,
         block.ctypes.data,
         scratch.ctypes.data,
-        0,
+        1 if adding else 0,
     )

@@ -47,8 +47,9 @@ __all__ = [
 class Task(NamedTuple):
     """What a sweep does: a step of size `dt` with so many steps of noise, or nothing but observe.
 
-    Particles that interact are observed after they have moved. Row 0 of the mean field is that of
-    step `origin`. The noise is that of the particles from number `first` on, the first of a block.
+    There may be no step of noise. Particles that interact are observed after they have moved. Row 0
+    of the mean field is that of step `origin`. The noise is that of the particles from number
+    `first` on, the first of a block.
     """
 
     dt: float
@@ -98,9 +99,10 @@ def _move(
     """
     noise, scratch = buffers
     first, dim = task.first + particles[0], noise.size // WIDTH
-    noise[:] = 0.0
+    if task.substeps == 0:
+        noise[:] = 0.0
     for s in range(task.substeps):
-        draw_block(draws, first, step * task.substeps + s, dim, noise, scratch)
+        draw_block(draws, first, step * task.substeps + s, dim, noise, scratch, s > 0)
     return update(block, task.dt, force, noise, particles[1], largest)
 
 

@@ -6,10 +6,11 @@ import sys
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.figure import Figure as Canvas
 from matplotlib.image import imread
 
 from theory_checks.figures import Figure, Panel, Series
-from theory_checks.plots import render
+from theory_checks.plots import draw_panel, look, render
 
 
 def example():
@@ -54,6 +55,35 @@ def test_the_text_of_the_svg_is_text(tmp_path):
     text = (tmp_path / "theorem-0.svg").read_text()
     for part in ("number of particles n", "sharp law", "guarantee", "band of the law", ">128<"):
         assert part in text
+
+
+@pytest.mark.parametrize(
+    ("x", "ticked"),
+    [
+        ([8, 16, 32, 64, 128, 256], ["8", "16", "32", "64", "128", "256"]),
+        # twelve equal steps on 3.4 inches, of which a label of three characters takes 0.3
+        (
+            np.round(64 * 2 ** np.arange(0, 3.1, 0.25)),
+            ["64", "91", "128", "181", "256", "362", "512"],
+        ),
+    ],
+)
+def test_ticks_are_points_whose_labels_do_not_overlap(x, ticked):
+    assert [label.get_text() for label in drawn_on_logarithmic_axes(x).get_xticklabels()] == ticked
+
+
+@pytest.mark.parametrize("x", [2.0 ** np.arange(3, 20), [5.0]])
+def test_powers_of_ten_are_ticks_where_points_have_no_room_or_no_distance(x):
+    axes = drawn_on_logarithmic_axes(x)
+    assert set(np.log10(axes.get_xticks()) % 1) == {0.0}
+
+
+def drawn_on_logarithmic_axes(x):
+    x = np.asarray(x, float)
+    with look():
+        axes = Canvas().add_subplot()
+        draw_panel(axes, Panel("title", "n", "error", (Series("data", x, x),), "log", "log"))
+    return axes
 
 
 def test_each_panel_is_a_file_with_its_content_in_words(tmp_path):

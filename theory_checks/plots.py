@@ -196,17 +196,32 @@ class _Powers(LogFormatterSciNotation):
 
 
 def _tick_at_points(axes: Axes, panel: Panel) -> None:
-    """Tick a logarithmic x axis at the measured points, where their labels fit."""
+    """Tick a logarithmic x axis at the measured points, or at those whose labels fit.
+
+    An axis of two decades and more that has no room for all has enough of powers of ten.
+    """
     points = [s.x for s in panel.series if s.style == "points"]
     if panel.x_scale != "log" or not points:
         return
     ticks = np.unique(np.concatenate([np.asarray(x) for x in points]))
     labels = [f"{tick:.3g}" if tick < 1 else f"{tick:.6g}" for tick in ticks]
-    gaps = np.diff(np.log(ticks))
     widest = max(map(len, labels)) * CHARACTER_INCHES
-    if gaps.size and gaps.min() / gaps.sum() * AXIS_INCHES > widest:
-        axes.set_xticks(ticks, labels)
+    decades = np.log10(ticks / ticks[0])
+    if decades[-1] == 0:
+        return
+    kept = _spread_out(decades / decades[-1] * AXIS_INCHES, widest)
+    if len(kept) == len(ticks) or decades[-1] < 2:
+        axes.set_xticks(ticks[kept], [labels[i] for i in kept])
         axes.xaxis.minorticks_off()
+
+
+def _spread_out(places: NDArray[np.float64], apart: float) -> list[int]:
+    """Return the numbers of places, from the first on, that lie farther apart than this."""
+    kept = [0]
+    for i in range(1, len(places)):
+        if places[i] > places[kept[-1]] + apart:
+            kept.append(i)
+    return kept
 
 
 def _least_positive(panel: Panel) -> float:

@@ -41,7 +41,7 @@ def module_files(module: str, packages: tuple[str, ...] = ("sde",)) -> frozenset
     --------
     >>> import sde.lookup
     >>> sorted(file.name for file in module_files("sde.lookup"))
-    ['intrinsics.py', 'lanes.py', 'lookup.py', 'native.py']
+    ['addresses.py', 'intrinsics.py', 'lanes.py', 'lookup.py', 'native.py']
     """
     followed = {*packages, module.partition(".")[0]}
     found: dict[str, Path] = {}

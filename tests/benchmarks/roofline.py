@@ -190,7 +190,7 @@ def network_stages(p: int, m: int, dtype: str) -> list[Stage]:
         _stage("features", m, both, (x, few, row, row), 2 * size, for_lanes),
         _stage("their sums", m, lanes._lane_value, (row,), size, sum_lanes, stores=False),
         _products(times * p * m, p, number),
-        *_inversion(p, sampling._add_stage, (1.0, noise, noise)),
+        *_inversion(p, sampling._scale_stage, (1.0, noise, noise)),
         _update(p, row, noise),
     ]
 
@@ -204,7 +204,7 @@ def pull_stages(p: int) -> list[Stage]:
         _stage("observables", 1, blocks.lane_observable(position), (block[0], block[1]), size),
         _stage("their sums", p, lanes._lane_value, (row,), 8, sum_lanes, stores=False),
         _stage("drift", 1, blocks.lane_drift(pulled), (block[0], mean, block[1]), size),
-        *_inversion(p, sampling._add_stage, (1.0, row, row)),
+        *_inversion(p, sampling._scale_stage, (1.0, row, row)),
         _update(p, row, row),
     ]
 
@@ -217,19 +217,19 @@ def vector_stages(kind: str, dim: int) -> list[Stage]:
     row = np.zeros(WIDTH)
     if kind == "I":
         return [
-            *_inversion(1, sampling._add_stage, (1.0, row, row)),
+            *_inversion(1, sampling._scale_stage, (1.0, row, row)),
             _stage("copies", dim - 1, sampling._copy_stage, (row, row), 8),
         ]
     return [
         *_draws(1 + dim),
-        _stage("radius", 1, sampling._scaled_stage, (1.0, row, row), 8),
-        _stage("adding the noise", dim, sampling._add_scaled_stage, (row, row, row), 8),
+        _stage("radius", 1, sampling._scale_stage, (1.0, row, row), 8),
+        _stage("scaling the noise", dim, sampling._scale_each_stage, (row, row, row), 8),
     ]
 
 
-def _inversion(count: float, add: Any, arguments: tuple[Any, ...]) -> list[Stage]:
+def _inversion(count: float, scale: Any, arguments: tuple[Any, ...]) -> list[Stage]:
     """Return the loops of noise drawn by inversion."""
-    return [*_draws(count), _stage("adding the noise", count, add, arguments, 8)]
+    return [*_draws(count), _stage("scaling the noise", count, scale, arguments, 8)]
 
 
 def _draws(count: float) -> list[Stage]:
