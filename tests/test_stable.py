@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sde import StableNoise, random, sampling, transforms
+from sde import DirectionalNoise, StableNoise, random, sampling, transforms
 from sde.positive_stable import positive_stable_quantile
 from sde.quantiles import upper_quantile
 
@@ -192,6 +192,26 @@ def test_coarse_increments_are_sums_of_fine_ones(noise, n, dim, steps, substeps)
     for s in range(substeps):
         total += fine[s::substeps]
     assert (coarse == total).all()
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.5, 2.0])
+@pytest.mark.parametrize("kind", [*KINDS, "directions"])
+def test_noise_is_written_to_a_block_or_added(kind, alpha):
+    @numba.njit
+    def draw(draws, block, scratch, adding):
+        sampling.draw_block(draws, 128, 3, 2, block, scratch, adding)
+
+    if kind == "directions":
+        noise = DirectionalNoise(alpha, directions=[[1.0, 2.0], [3.0, 0.0], [0.0, 1.0]])
+    else:
+        noise = StableNoise(alpha, kind)
+    scratch, draws = np.empty(sampling.SCRATCH), noise.draws(1.0, 0, 0)
+    block = np.full((2, 128), np.nan)
+    draw(draws, block, scratch, False)
+    np.testing.assert_array_equal(block.T, noise.increments(256, 2, 1.0, 4)[3, 128:])
+    twice = block.copy()
+    draw(draws, twice, scratch, True)
+    np.testing.assert_allclose(twice, 2 * block, rtol=1e-14)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -106,6 +106,18 @@ def grid_suprema(feature):
 
 
 @pytest.mark.parametrize("name", sorted(FEATURES))
+def test_kernels_evaluate_the_feature(name):
+    feature = FEATURES[name]
+    scale, *scaled = feature.evaluation
+    plain = feature.value, feature.derivative
+    for a in np.linspace(-9, 9, 181):
+        for cheap, dear in zip(scaled, plain, strict=True):
+            # rounding the scaled argument moves it by 2^-53 of itself
+            expected = pytest.approx(numba.njit(dear)(a), rel=4e-16, abs=1e-15)
+            assert numba.njit(cheap)(scale * a) == expected
+
+
+@pytest.mark.parametrize("name", sorted(FEATURES))
 def test_bounds_of_features_hold_and_are_attained(name):
     for bound, found in zip(FEATURES[name].bounds, grid_suprema(FEATURES[name]), strict=True):
         if math.isinf(bound):
