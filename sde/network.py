@@ -205,9 +205,10 @@ class MeanFieldNetwork(System):
         prepare = once(("prepare", loss), lambda: make_prepare(loss))
         inputs = arrange(feature, x, dtype)
         if not np.isfinite(inputs).all():
+            remedy = "dtype='float64'" if single else "other units"
             raise ValueError(
                 f"need x that fits {dtype} when multiplied by {feature.evaluation.scale:.3g}, got "
-                f"{np.abs(x).max():g}; use {'dtype=float64' if single else 'other units'}"
+                f"{np.abs(x).max():g}; use {remedy}"
             )
         return Pieces(
             observe.address,

@@ -219,6 +219,16 @@ def test_pseudo_huber_keeps_its_slope_where_the_square_overflows():
     assert net.risk([[1e300]]) == pytest.approx(1e300)
 
 
+def test_data_that_overflow_where_the_kernels_scale_them_are_refused():
+    net = sde.MeanFieldNetwork([[1e308]], [1.0])
+    with pytest.raises(ValueError, match=r"multiplied by 2.89, got 1e\+308; use other units"):
+        net.drift([[0.5]])
+    assert sde.MeanFieldNetwork([[1e308]], [1.0], "sigmoid").drift([[-1.0]]).item() == 0
+    noise, single = sde.StableNoise(1.5, "I"), sde.MeanFieldNetwork([[1e39]], [1.0])
+    with pytest.raises(ValueError, match=r"float32 when .* got 1e\+39; use dtype='float64'"):
+        sde.simulate(single, noise, n=2, t1=1.0, dt=1.0, dtype="float32")
+
+
 def test_data_are_read_only_copies():
     x, y = np.array([[1.0, 2.0], [0.5, -1.0]]), np.array([1.0, -1.0])
     net, same = sde.MeanFieldNetwork(x, y), sde.MeanFieldNetwork(x, y)
