@@ -1,9 +1,8 @@
 r"""Samplers of stable noise, of Types I, II and III: block functions and their elementary draws.
 
 A number is drawn by inversion, from the tables of `sde.quantiles`: 64 random bits give a side and a
-tail probability. One Philox block serves two particles, half a block of particles apart.
-
-Where its index is too small for a table, it comes from `sde.transforms`.
+tail probability. One Philox block serves two particles, half a block of particles apart. Where the
+index is too small for a table, numbers come from `sde.transforms`.
 """
 
 import functools
