@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sde import random, validation
-from sde.sampling import Draws, in_line
+from sde.sampling import Draws
+from sde.scalar_draws import in_line
 from sde.stable import StableNoise
 
 __all__ = ["DirectionalNoise"]

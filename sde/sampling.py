@@ -1,8 +1,6 @@
-r"""Samplers of stable noise, of Types I, II and III: block functions and their elementary draws.
+r"""Samplers of stable noise, of Types I, II and III and along directions, a block at a time.
 
-A number is drawn by inversion, from the tables of `sde.quantiles`: 64 random bits give a side and a
-tail probability. One Philox block serves two particles, half a block of particles apart. Where the
-index is too small for a table, numbers come from `sde.transforms`.
+They are block functions, made of rows of scalar numbers (`sde.scalar_draws`).
 """
 
 import functools
@@ -12,48 +10,29 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sde import random
-from sde.addresses import aligned, floats_at, integers_at, matrix_at
-from sde.lanes import HALF, WIDTH, for_half, for_lanes
-from sde.lookup import CELLS, OCTAVES, TERMS, cell_of, evaluate_cells
+from sde.addresses import floats_at, matrix_at
+from sde.lanes import WIDTH, for_lanes
 from sde.native import SOURCE_DIGEST, BlockFunction, block_function, call_block, compiled
-from sde.quantiles import LEAST_ALPHA, quantile_table, root_table
-from sde.transforms import (
-    exponential,
-    log_power,
-    signed_angle,
-    subordinator_factors,
-    symmetric_factors,
+from sde.quantiles import LEAST_ALPHA
+from sde.scalar_draws import (
+    BEHIND,
+    PARAMETERS,
+    ROOTS,
+    ROW,
+    TABLE,
+    Source,
+    invert,
+    scalar_parameters,
+    transform,
 )
-from sde.vmath import exp_unchecked
 
-__all__ = [
-    "KINDS",
-    "SCRATCH",
-    "Draws",
-    "draw_block",
-    "in_line",
-    "sampler",
-    "sampler_parameters",
-    "table_entry",
-]
+__all__ = ["KINDS", "SCRATCH", "Draws", "draw_block", "sampler", "sampler_parameters"]
 
 #: Types of noise: equal coordinates, independent coordinates, rotationally invariant.
 KINDS = ("I", "II", "III")
 
 #: Numbers of scratch space that a sampler is handed: two rows of values and one of cells.
 SCRATCH = 3 * WIDTH
-
-#: Numbers at the head of a sampler's parameters: the law's, and then any. A table of quantiles
-#: follows, two terms of which lie in one cache line.
-PARAMETERS = 8
-
-#: Rows of a table of quantiles; those of the other side of the median follow.
-ROWS = OCTAVES * CELLS + 1
-
-#: Bytes before the first table, and before the second one, that of Type III's roots.
-TABLE = 8 * PARAMETERS
-ROOTS = TABLE + 2 * 8 * ROWS * TERMS
 
 
 class Draws(NamedTuple):
@@ -64,117 +43,22 @@ class Draws(NamedTuple):
     key: np.uint64
 
 
-@functools.lru_cache(maxsize=16)
 def sampler_parameters(kind: str, alpha: float, scale: float) -> NDArray[np.float64]:
-    """Return the parameters of a sampler, not to be changed: the law's numbers, and its table.
+    """Return the parameters of a sampler, not to be changed.
 
-    The law's are the scale and what `symmetric_factors` or `subordinator_factors` needs. Behind the
-    tables come directions, where there are any: their number, and their coordinates.
+    Behind them come directions, where there are any: how many, and their coordinates.
     """
-    tables: list[NDArray[np.float64]] = []
-    if kind == "III":
-        half = alpha / 2
-        # the table gives N(0, 2), √2 times what Type III multiplies by √A
-        law = [scale / math.sqrt(2), half, 1 / half, 1 - half, 0.0]
-        tables += _both_sides(quantile_table(2.0))
-        if LEAST_ALPHA <= alpha < 2:
-            tables += [root_table(alpha, above=above) for above in (True, False)]
-    else:
-        # cos((1 - alpha)U) as the sine of π(offset + slope v)
-        offset = (2 - alpha) / 2 if alpha > 1 else alpha / 2
-        law = [scale, alpha, 1 / alpha, offset, abs(alpha - 1)]
-        if alpha >= LEAST_ALPHA:
-            tables += _both_sides(quantile_table(alpha))
-    law += [0.0] * (PARAMETERS - len(law))
-    return in_line(law, *map(np.ravel, tables))
-
-
-def _both_sides(table: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Return the table of a symmetric law above the median, and below."""
-    return [table, -table]
-
-
-def in_line(*parts: Any) -> NDArray[np.float64]:
-    """Return the numbers of some parts one after the other, from the start of a cache line."""
-    out: NDArray[np.float64] = aligned(sum(map(len, parts)), np.float64)
-    return np.concatenate(parts, out=out)
+    return scalar_parameters(alpha, scale, radial=kind == "III")
 
 
 @compiled(forceinline=True)
-def table_entry(bits: Any) -> tuple[Any, Any]:
-    """Turn 64 random bits into a row of a table, of either side, and a place in its cell."""
-    cell, place = cell_of(random.half_unit(bits))
-    return cell + np.int64(bits & np.uint64(1)) * ROWS, place
+def _copy_stage(lane: int, draws: Any, row: Any) -> None:
+    row[lane] = draws[lane]
 
 
 @compiled(forceinline=True)
-def _table_stage(
-    lane: int, word: Any, pair: Any, time: Any, index: Any, cells: Any, x: Any
-) -> None:
-    a, b = random.draw(word, pair, np.uint64(lane), time, index)
-    cells[lane], x[lane] = table_entry(a)
-    cells[HALF + lane], x[HALF + lane] = table_entry(b)
-
-
-@compiled()
-def _invert(table: int, word: Any, first: Any, time: Any, index: Any, x: int) -> None:
-    """Write one draw a lane, from the table of quantiles at an address.
-
-    `x` is the address of two rows: the draws, and scratch space.
-    """
-    cells = x + 8 * WIDTH
-    place = (integers_at(cells, WIDTH), floats_at(x, WIDTH))
-    for_half(_table_stage, (word, first // np.uint64(2), time, index, *place))
-    evaluate_cells(cells, table, x)
-
-
-@compiled(forceinline=True)
-def _uniform_stage(lane: int, word: Any, first: Any, time: Any, index: Any, x: Any) -> None:
-    a, b = random.draw(word, first, np.uint64(lane), time, index)
-    x[0, lane], x[1, lane] = signed_angle(a), random.open_unit(b)
-
-
-@compiled(forceinline=True)
-def _exponential_stage(lane: int, x: Any) -> None:
-    x[1, lane] = exponential(x[1, lane])
-
-
-@compiled(forceinline=True)
-def _symmetric_stage(lane: int, law: Any, x: Any) -> None:
-    x[1, lane], x[0, lane] = symmetric_factors(law, x[0, lane], x[1, lane])
-
-
-@compiled(forceinline=True)
-def _subordinator_stage(lane: int, law: Any, x: Any) -> None:
-    x[1, lane], x[0, lane] = subordinator_factors(law, x[0, lane], x[1, lane])
-
-
-@compiled(forceinline=True)
-def _logarithm_stage(lane: int, law: Any, x: Any) -> None:
-    x[1, lane] = log_power(law, x[1, lane])
-
-
-@compiled(forceinline=True)
-def _power_stage(lane: int, x: Any) -> None:
-    x[0, lane] *= exp_unchecked(x[1, lane])
-
-
-@compiled()
-def _transform(
-    law: Any, word: Any, first: Any, time: Any, index: Any, one_sided: bool, x: Any
-) -> None:
-    """Write one draw for each lane to x[0]: A if one-sided, else S.
-
-    A loop for each stage: one loop for all of them needs more constants than there are registers.
-    """
-    for_lanes(_uniform_stage, (word, first, time, index, x))
-    for_lanes(_exponential_stage, (x,))
-    if one_sided:
-        for_lanes(_subordinator_stage, (law, x))
-    else:
-        for_lanes(_symmetric_stage, (law, x))
-    for_lanes(_logarithm_stage, (law, x))
-    for_lanes(_power_stage, (x,))
+def _add_stage(lane: int, draws: Any, row: Any) -> None:
+    row[lane] += draws[lane]
 
 
 @compiled(forceinline=True)
@@ -183,18 +67,9 @@ def _scale_stage(lane: int, scale: float, draws: Any, row: Any) -> None:
 
 
 @compiled(forceinline=True)
-def _add_stage(lane: int, scale: float, draws: Any, row: Any) -> None:
+def _add_scaled_stage(lane: int, scale: float, draws: Any, row: Any) -> None:
     # not contracted, so that increments sum exactly
     row[lane] += scale * draws[lane]
-
-
-@compiled()
-def _put(scale: float, draws: Any, row: Any, adding: bool) -> None:
-    """Write scaled draws to a row, or add them."""
-    if adding:
-        for_lanes(_add_stage, (scale, draws, row))
-    else:
-        for_lanes(_scale_stage, (scale, draws, row))
 
 
 @compiled(forceinline=True)
@@ -205,16 +80,6 @@ def _scale_each_stage(lane: int, scales: Any, draws: Any, row: Any) -> None:
 @compiled(forceinline=True)
 def _add_each_stage(lane: int, scales: Any, draws: Any, row: Any) -> None:
     row[lane] += scales[lane] * draws[lane]
-
-
-@compiled(forceinline=True)
-def _scaled_root_stage(lane: int, scale: float, x: Any, radius: Any) -> None:
-    radius[lane] = scale * math.sqrt(x[lane])
-
-
-@compiled(forceinline=True)
-def _copy_stage(lane: int, source: Any, target: Any) -> None:
-    target[lane] = source[lane]
 
 
 def _make_symmetric(*, common: bool, tabulated: bool) -> BlockFunction:
@@ -232,16 +97,17 @@ def _make_symmetric(*, common: bool, tabulated: bool) -> BlockFunction:
         adding: int,
     ) -> None:
         _ = digest
-        law, x = floats_at(parameters, PARAMETERS), matrix_at(scratch, 2, WIDTH)
-        block = matrix_at(out, dim, WIDTH)
-        word, start, time = np.uint64(key), np.uint64(first), np.uint64(step)
+        source = Source(parameters, np.uint64(key), np.uint64(first), np.uint64(step))
+        x, block = floats_at(scratch, WIDTH), matrix_at(out, dim, WIDTH)
         for c in range(1 if common else dim):
+            place = scratch if adding != 0 else out + ROW * c
             if tabulated:
-                _invert(parameters + TABLE, word, start, time, np.uint64(c), scratch)
+                invert(source, TABLE, np.uint64(c), place, scratch + ROW)
             else:
-                _transform(law, word, start, time, np.uint64(c), False, x)
-            _put(law[0], x[0], block[c], adding != 0)
-        if common:
+                transform(source, np.uint64(c), False, place, scratch + ROW)
+            if adding != 0:
+                for_lanes(_add_stage, (x, block[c]))
+        if common:  # coordinates stay equal
             for c in range(1, dim):
                 for_lanes(_copy_stage, (block[0], block[c]))
 
@@ -250,7 +116,6 @@ def _make_symmetric(*, common: bool, tabulated: bool) -> BlockFunction:
 
 def _make_directional(*, tabulated: bool) -> BlockFunction:
     digest = SOURCE_DIGEST
-    behind = PARAMETERS + (2 * ROWS * TERMS if tabulated else 0)
 
     @block_function(cache=True)
     def directional(
@@ -264,18 +129,21 @@ def _make_directional(*, tabulated: bool) -> BlockFunction:
         adding: int,
     ) -> None:
         _ = digest
-        law, x = floats_at(parameters, PARAMETERS), matrix_at(scratch, 2, WIDTH)
-        place = parameters + 8 * behind
+        source = Source(parameters, np.uint64(key), np.uint64(first), np.uint64(step))
+        place = parameters + 8 * int(floats_at(parameters, PARAMETERS)[BEHIND])
         count = int(floats_at(place, 1)[0])
-        directions, block = matrix_at(place + 8, count, dim), matrix_at(out, dim, WIDTH)
-        word, start, time = np.uint64(key), np.uint64(first), np.uint64(step)
+        directions = matrix_at(place + 8, count, dim)
+        x, block = floats_at(scratch, WIDTH), matrix_at(out, dim, WIDTH)
         for i in range(count):
             if tabulated:
-                _invert(parameters + TABLE, word, start, time, np.uint64(i), scratch)
+                invert(source, TABLE, np.uint64(i), scratch, scratch + ROW)
             else:
-                _transform(law, word, start, time, np.uint64(i), False, x)
+                transform(source, np.uint64(i), False, scratch, scratch + ROW)
             for c in range(dim):
-                _put(law[0] * directions[i, c], x[0], block[c], adding != 0 or i > 0)
+                if adding != 0 or i > 0:
+                    for_lanes(_add_scaled_stage, (directions[i, c], x, block[c]))
+                else:
+                    for_lanes(_scale_stage, (directions[i, c], x, block[c]))
 
     return directional
 
@@ -295,24 +163,22 @@ def _make_isotropic(*, normal: bool, tabulated: bool) -> BlockFunction:
         adding: int,
     ) -> None:
         _ = digest
-        law, x = floats_at(parameters, PARAMETERS), matrix_at(scratch, 2, WIDTH)
-        radius = floats_at(scratch + 16 * WIDTH, WIDTH)
+        source = Source(parameters, np.uint64(key), np.uint64(first), np.uint64(step))
+        radii = scratch + 2 * ROW
+        x, radius = floats_at(scratch, WIDTH), floats_at(radii, WIDTH)
         block = matrix_at(out, dim, WIDTH)
-        word, start, time = np.uint64(key), np.uint64(first), np.uint64(step)
         if normal:  # A = 2
-            radius[:] = law[0] * math.sqrt(2.0)
+            radius[:] = floats_at(parameters, PARAMETERS)[0] * math.sqrt(2.0)
         elif tabulated:
-            _invert(parameters + ROOTS, word, start, time, np.uint64(0), scratch)
-            for_lanes(_scale_stage, (law[0], x[0], radius))
+            invert(source, ROOTS, np.uint64(0), radii, scratch + ROW)
         else:
-            _transform(law, word, start, time, np.uint64(0), True, x)
-            for_lanes(_scaled_root_stage, (law[0], x[0], radius))
+            transform(source, np.uint64(0), True, radii, scratch + ROW)
         for c in range(dim):
-            _invert(parameters + TABLE, word, start, time, np.uint64(c + 1), scratch)
+            invert(source, TABLE, np.uint64(c + 1), scratch, scratch + ROW)
             if adding != 0:
-                for_lanes(_add_each_stage, (radius, x[0], block[c]))
+                for_lanes(_add_each_stage, (radius, x, block[c]))
             else:
-                for_lanes(_scale_each_stage, (radius, x[0], block[c]))
+                for_lanes(_scale_each_stage, (radius, x, block[c]))
 
     return isotropic
 

@@ -5,7 +5,7 @@ The symmetric number :math:`S` and the positive number :math:`A` of `sde.stable`
 uniform angle, rearranged so that one logarithm and one exponential serve both powers and no
 difference cancels: it holds at alpha = 1 and alpha = 2 as it stands.
 
-The parameters `law` of a transform are made by `sde.sampling.sampler_parameters`.
+The parameters `law` of a transform are made by `sde.scalar_draws.scalar_parameters`.
 """
 
 import math
@@ -86,7 +86,7 @@ def symmetric_of(law: Any, a: Any, b: Any) -> Any:
     Parameters
     ----------
     law : (5,) float64 array
-        Parameters as `sampler_parameters` makes them for Types I and II.
+        Parameters as `scalar_parameters` makes them for S.
     a, b : uint64
         Random bits: the angle and its sign, and the exponential.
     """
@@ -102,7 +102,7 @@ def subordinator_of(law: Any, a: Any, b: Any) -> Any:
     Parameters
     ----------
     law : (5,) float64 array
-        Parameters as `sampler_parameters` makes them for Type III.
+        Parameters as `scalar_parameters` makes them if radial.
     a, b : uint64
         Random bits: the angle, and the exponential.
     """

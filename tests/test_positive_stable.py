@@ -17,7 +17,7 @@ from sde.positive_stable import (
     positive_stable_quantile,
 )
 from sde.quantiles import root_table
-from sde.sampling import ROWS
+from sde.scalar_draws import ROWS
 
 
 @pytest.mark.parametrize("beta", [0.3, 0.6, 0.9, 0.97])

@@ -9,10 +9,10 @@ import pytest
 from scipy import stats
 
 from sde import StableNoise, random
-from sde.lookup import FIRST_CELL
+from sde.lookup import FIRST_CELL, TERMS
 from sde.positive_stable import positive_stable_quantile
 from sde.quantiles import quantile_table, root_table, upper_quantile, upper_tail
-from sde.sampling import ROWS, table_entry
+from sde.scalar_draws import PARAMETERS, ROWS, scalar_parameters, table_entry
 
 ALPHAS = (0.7, 1.0, 1.2, 1.5, 1.75, 1.95)
 
@@ -69,6 +69,19 @@ def test_the_largest_words_give_the_median(word):
     table = root_table(1.5, above=word % 2 == 0)
     assert table[-1, 0] ** 2 / 2 == pytest.approx(positive_stable_quantile(0.75, 0.5), rel=1e-14)
     assert not table[-1, 1:].any()
+
+
+@pytest.mark.parametrize("radial", [False, True])
+def test_numbers_too_large_for_the_scale_are_infinite(radial):
+    parameters = scalar_parameters(0.7, 1e295, radial=radial)
+    first = PARAMETERS + (2 * ROWS * TERMS if radial else 0)
+    table = parameters[first : first + ROWS * TERMS].reshape(ROWS, TERMS)
+    unscaled = root_table(0.7, above=True) / math.sqrt(2) if radial else quantile_table(0.7)
+    far = np.abs(unscaled).max(axis=1) > np.finfo(float).max / 1e295
+    assert 0 < far.sum() < ROWS
+    # what a polynomial makes of the terms at any place, an infinity without a NaN
+    assert (table[far] == [math.inf, *[0.0] * (TERMS - 1)]).all()
+    assert table[~far] == pytest.approx(1e295 * unscaled[~far], rel=1e-15)
 
 
 @pytest.mark.parametrize("alpha", [2 - 1e-5, 2 - 1e-7, 2 - 1e-14, 2.0])

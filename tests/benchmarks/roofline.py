@@ -16,7 +16,7 @@ from typing import Any, Self
 import numba
 import numpy as np
 
-from sde import block_steps, blocks, lanes, network_blocks, products, sampling
+from sde import block_steps, blocks, lanes, network_blocks, products, sampling, scalar_draws
 from sde.features import find_feature
 from sde.lanes import (
     WIDTH,
@@ -190,7 +190,7 @@ def network_stages(p: int, m: int, dtype: str) -> list[Stage]:
         _stage("features", m, both, (x, few, row, row), 2 * size, for_lanes),
         _stage("their sums", m, lanes._lane_value, (row,), size, sum_lanes, stores=False),
         _products(times * p * m, p, number),
-        *_inversion(p, sampling._scale_stage, (1.0, noise, noise)),
+        *_draws(p),
         _update(p, row, noise),
     ]
 
@@ -204,7 +204,7 @@ def pull_stages(p: int) -> list[Stage]:
         _stage("observables", 1, blocks.lane_observable(position), (block[0], block[1]), size),
         _stage("their sums", p, lanes._lane_value, (row,), 8, sum_lanes, stores=False),
         _stage("drift", 1, blocks.lane_drift(pulled), (block[0], mean, block[1]), size),
-        *_inversion(p, sampling._scale_stage, (1.0, row, row)),
+        *_draws(p),
         _update(p, row, row),
     ]
 
@@ -217,27 +217,21 @@ def vector_stages(kind: str, dim: int) -> list[Stage]:
     row = np.zeros(WIDTH)
     if kind == "I":
         return [
-            *_inversion(1, sampling._scale_stage, (1.0, row, row)),
+            *_draws(1),
             _stage("copies", dim - 1, sampling._copy_stage, (row, row), 8),
         ]
     return [
         *_draws(1 + dim),
-        _stage("radius", 1, sampling._scale_stage, (1.0, row, row), 8),
         _stage("scaling the noise", dim, sampling._scale_each_stage, (row, row, row), 8),
     ]
 
 
-def _inversion(count: float, scale: Any, arguments: tuple[Any, ...]) -> list[Stage]:
-    """Return the loops of noise drawn by inversion."""
-    return [*_draws(count), _stage("scaling the noise", count, scale, arguments, 8)]
-
-
 def _draws(count: float) -> list[Stage]:
-    """Return the loops that invert; one lane of words serves two numbers."""
+    """Return the loops of numbers by inversion; one lane of words serves two."""
     word, cells, row = np.uint64(1), np.zeros(WIDTH, dtype=np.int64), np.zeros(WIDTH)
     words = (word, word, word, word, cells, row)
     return [
-        _stage("words and cells", count / 2, sampling._table_stage, words, 32, for_half),
+        _stage("words and cells", count / 2, scalar_draws._table_stage, words, 32, for_half),
         _lookup(count),
     ]
 
