@@ -57,6 +57,18 @@ def test_the_text_of_the_svg_is_text(tmp_path):
         assert part in text
 
 
+def test_exponents_are_raised_in_titles_labels_and_legends():
+    axes = Canvas().add_subplot()
+    series = Series("rate n^(-1/2)", [1, 2], [1, 0.5], style="line")
+    with look():
+        draw_panel(axes, Panel("W^α at $1", "x_k", "E[W <= x]", (series,)))
+    legend = axes.get_legend()
+    assert legend is not None
+    assert legend.get_texts()[0].get_text() == r"rate n$^{\mathregular{−1/2}}$"
+    assert axes.get_title(loc="left") == r"W$^{\mathregular{α}}$ at \$1"
+    assert (axes.get_xlabel(), axes.get_ylabel()) == (r"x$_{\mathregular{k}}$", "E[W ≤ x]")
+
+
 @pytest.mark.parametrize(
     ("x", "ticked"),
     [

@@ -17,6 +17,7 @@ from matplotlib.ticker import LogFormatterSciNotation
 from numpy.typing import ArrayLike, NDArray
 
 from theory_checks.figures import Emphasis, Figure, Panel, Series, Style
+from theory_checks.mathematics import mathtext
 from theory_checks.palette import PALETTE
 
 __all__ = ["draw_panel", "look", "render"]
@@ -161,9 +162,9 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
     >>> axes.get_xlabel()
     'n'
     """
-    axes.set_title(panel.title, wrap=True)
-    axes.set_xlabel(panel.x_label)
-    axes.set_ylabel(panel.y_label)
+    axes.set_title(mathtext(panel.title), wrap=True)
+    axes.set_xlabel(mathtext(panel.x_label))
+    axes.set_ylabel(mathtext(panel.y_label))
     axes.set_xscale(panel.x_scale)
     axes.set_yscale(panel.y_scale)
     for axis, scale in ((axes.xaxis, panel.x_scale), (axes.yaxis, panel.y_scale)):
@@ -179,7 +180,8 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
         ranks[kind] += bool(series.label)  # without a label of its own, the look of the last one
         handles.append(_draw_series(axes, series, max(0, ranks[kind] - 1), bottom))
     _tick_at_points(axes, panel)
-    shown = [(handle, s.label) for handle, s in zip(handles, panel.series, strict=True) if s.label]
+    labels = [mathtext(series.label) for series in panel.series]
+    shown = [(handle, label) for handle, label in zip(handles, labels, strict=True) if label]
     if shown:
         axes.legend(*zip(*shown, strict=True), loc="upper left", bbox_to_anchor=(-0.02, -0.17))
 
@@ -204,7 +206,7 @@ def _tick_at_points(axes: Axes, panel: Panel) -> None:
     if panel.x_scale != "log" or not points:
         return
     ticks = np.unique(np.concatenate([np.asarray(x) for x in points]))
-    labels = [f"{tick:.3g}" if tick < 1 else f"{tick:.6g}" for tick in ticks]
+    labels = [_written(tick) for tick in ticks]
     widest = max(map(len, labels)) * CHARACTER_INCHES
     decades = np.log10(ticks / ticks[0])
     if decades[-1] == 0:
@@ -213,6 +215,12 @@ def _tick_at_points(axes: Axes, panel: Panel) -> None:
     if len(kept) == len(ticks) or decades[-1] < 2:
         axes.set_xticks(ticks[kept], [labels[i] for i in kept])
         axes.xaxis.minorticks_off()
+
+
+def _written(tick: float) -> str:
+    """Return a number in plain characters, to three digits if it is below 1."""
+    digits, _, exponent = (f"{tick:.3g}" if tick < 1 else f"{tick:.6g}").partition("e")
+    return f"{digits}·10{str(int(exponent)).translate(RAISED)}" if exponent else digits
 
 
 def _spread_out(places: NDArray[np.float64], apart: float) -> list[int]:
