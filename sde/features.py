@@ -65,6 +65,13 @@ class Feature:
     builtin: bool = False
     scaled: Scaled | None = None
 
+    def __post_init__(self) -> None:
+        if self.scaled and self.geometry == "radial":
+            raise ValueError(
+                f"need geometry 'inner' of a feature with a scaled form, got 'radial' for "
+                f"{self.name!r}, where arguments are not proportional to the data; leave scaled out"
+            )
+
     @property
     def evaluation(self) -> Scaled:
         """How the kernels evaluate the feature."""

@@ -1,4 +1,4 @@
-"""What straight-line numerical code is made of: fused multiply-adds, Horner's rule, bit-casts.
+"""What straight-line numerical code is made of: fused multiply-adds, Horner's rule, rounding, bits.
 
 Numba has none of them.  Each becomes one instruction a number, or a chain of them, which LLVM
 packs where a loop is vectorised.

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sde
-from sde.features import FEATURES
+from sde.features import FEATURES, Feature, Scaled
 from sde.losses import LOSSES
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -115,6 +115,13 @@ def test_kernels_evaluate_the_feature(name):
             # rounding the scaled argument moves it by 2^-53 of itself
             expected = pytest.approx(numba.njit(dear)(a), rel=4e-16, abs=1e-15)
             assert numba.njit(cheap)(scale * a) == expected
+
+
+def test_a_scaled_form_of_a_radial_feature_is_refused():
+    form = Scaled(2.0, math.exp, math.exp)
+    assert Feature("exp", math.exp, math.exp, scaled=form).evaluation == form
+    with pytest.raises(ValueError, match=r"inner.*got 'radial' for 'exp'.*; leave scaled out"):
+        Feature("exp", math.exp, math.exp, "radial", scaled=form)
 
 
 @pytest.mark.parametrize("name", sorted(FEATURES))

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 import sde
 from theory_checks.statistics import proportion_interval
 
-__all__ = ["one_step_bound", "one_step_errors", "tail_bound"]
+__all__ = ["one_step_bound", "one_step_distances", "one_step_errors", "tail_bound"]
 
 #: Reference steps in every step: what the reference misses is the same share of each.
 SUBSTEPS = 32
@@ -61,6 +61,52 @@ def one_step_errors(
         for dt in np.asarray(steps)
     ]
     return np.hstack(columns)
+
+
+def one_step_distances(
+    system: sde.System,
+    noise: sde.StableNoise,
+    *,
+    n: int,
+    steps: ArrayLike,
+    replicates: int,
+    seeds: tuple[int, int],
+    initial: sde.InitialLaw,
+    substeps: int = SUBSTEPS,
+) -> NDArray[np.float64]:
+    """Return sup_i of the distance after one step from a reference with noise of its own.
+
+    Parameters
+    ----------
+    system, noise, n, steps, replicates, initial, substeps
+        As for `one_step_errors`.
+    seeds : pair of int
+        The seed of the step, and that of the reference.
+
+    Examples
+    --------
+    >>> from theory_checks.networks import circle_network
+    >>> noise, start = sde.StableNoise(1.5, "II"), sde.Point(0.0)
+    >>> one_step_distances(
+    ...     circle_network(), noise, n=4, steps=[0.1], replicates=3, seeds=(0, 1), initial=start
+    ... ).shape
+    (3, 1)
+    """
+
+    def ends(dt: float, t1: float, seed: int) -> NDArray[np.float64]:
+        return sde.simulate_replicates(
+            system,
+            noise,
+            n=n,
+            t1=t1,
+            dt=dt,
+            replicates=replicates,
+            initial=initial,
+            seed=seed,
+        )
+
+    gaps = [ends(dt, dt, seeds[0]) - ends(dt / substeps, dt, seeds[1]) for dt in np.asarray(steps)]
+    return np.column_stack([np.linalg.norm(gap, axis=2).max(axis=1) for gap in gaps])
 
 
 def one_step_bound(

@@ -30,7 +30,7 @@ at its kink) it is 1; at α = 2 it is 3/2.
 """
 
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,7 +39,7 @@ import sde
 from theory_checks.claim import Claim, Settings
 from theory_checks.figures import Figure, Panel, Series
 from theory_checks.networks import circle_network, steep_network
-from theory_checks.one_step import one_step_bound, one_step_errors, tail_bound
+from theory_checks.one_step import one_step_bound, one_step_distances, one_step_errors, tail_bound
 from theory_checks.series import order_points, points, power_law
 from theory_checks.stable_law import absolute_quantile
 from theory_checks.statistics import Interval, Order, convergence_order, ratio_interval
@@ -196,35 +196,20 @@ def _largest_ratio(settings: Settings) -> Interval:
 def _controls(settings: Settings) -> dict[str, Order]:
     """Return the order in η with own noise, with a kink in the drift, and at α = 2."""
     noise, gaussian = sde.StableNoise(1.5, "II"), sde.StableNoise(2.0, "II")
-    kink = sde.MeanFieldNetwork([[1.0]], [1.0], "relu")
+    weak, kink = _weak_network(), sde.MeanFieldNetwork([[1.0]], [1.0], "relu")
+    start, seeds = sde.Point(0.0), (settings.seed, settings.other_seed(1))
+    size: Any = {"n": FEW, "steps": STEPS, "replicates": REPLICATES[settings.profile]}
     found = {
-        "independent noise": _apart(settings, noise),
-        "drift with a kink": _errors(settings, kink, noise, initial=sde.Point(0.0)),
-        "α = 2": _errors(settings, _weak_network(), gaussian),
+        "independent noise": one_step_distances(
+            weak, noise, **size, seeds=seeds, initial=start, substeps=SUBSTEPS
+        ),
+        "drift with a kink": _errors(settings, kink, noise, initial=start),
+        "α = 2": _errors(settings, weak, gaussian),
     }
     return {
         name: convergence_order(STEPS, errors, seed=settings.seed, statistic="median")
         for name, errors in found.items()
     }
-
-
-def _apart(settings: Settings, noise: sde.StableNoise) -> Array:
-    """Return distances after one step between the scheme and a reference with its own noise."""
-
-    def ends(dt: float, t1: float, seed: int) -> Array:
-        return sde.simulate_replicates(
-            _weak_network(),
-            noise,
-            n=FEW,
-            t1=t1,
-            dt=dt,
-            replicates=REPLICATES[settings.profile],
-            initial=sde.Point(0.0),
-            seed=seed,
-        )
-
-    gaps = [ends(dt, dt, settings.seed) - ends(dt / 8, dt, settings.other_seed(1)) for dt in STEPS]
-    return np.column_stack([np.linalg.norm(gap, axis=2).max(axis=1) for gap in gaps])
 
 
 def _quantities(found: _Found) -> tuple[Quantity, ...]:
