@@ -12,7 +12,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from sde.addresses import aligned, array_at, floats_at
+from sde.addresses import PAGE, aligned, array_at, floats_at, prefetch
 from sde.block_steps import (
     Pieces,
     Turn,
@@ -42,6 +42,10 @@ __all__ = [
     "sweep_chunk",
     "sweeper",
 ]
+
+
+#: Most bytes of the next block of particles that are brought to the cache ahead.
+AHEAD = 2 * PAGE
 
 
 class Task(NamedTuple):
@@ -126,6 +130,8 @@ def _make_sweep_chunk() -> Any:
             if place == 0:
                 load_block(theta, first, count, copy, turn.arranged)
             block = array_at(place or copy.ctypes.data, copy.shape, copy.dtype)
+            if place != 0:  # no hardware looks ahead across pages
+                prefetch(place + copy.nbytes, min(copy.nbytes, AHEAD))
             if task.moving:
                 find_drift(pieces, block, sweep.weights, force, scratch, kept)
                 finite &= _move(
