@@ -61,12 +61,14 @@ def test_exponents_are_raised_in_titles_labels_and_legends():
     axes = Canvas().add_subplot()
     series = Series("rate n^(-1/2)", [1, 2], [1, 0.5], style="line")
     with look():
-        draw_panel(axes, Panel("W^α at $1", "x_k", "E[W <= x]", (series,)))
+        draw_panel(axes, Panel("W^α at $1", "x_k^2", "E[W <= x]", (series,)))
     legend = axes.get_legend()
     assert legend is not None
     assert legend.get_texts()[0].get_text() == r"rate n$^{\mathregular{−1/2}}$"
     assert axes.get_title(loc="left") == r"W$^{\mathregular{α}}$ at \$1"
-    assert (axes.get_xlabel(), axes.get_ylabel()) == (r"x$_{\mathregular{k}}$", "E[W ≤ x]")
+    both = r"x$_{\mathregular{k}}$$^{\mathregular{2}}$"
+    assert (axes.get_xlabel(), axes.get_ylabel()) == (both, "E[W ≤ x]")
+    axes.figure.draw_without_rendering()  # matplotlib can read it
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,7 @@ def test_exponents_are_raised_in_titles_labels_and_legends():
             np.round(64 * 2 ** np.arange(0, 3.1, 0.25)),
             ["64", "91", "128", "181", "256", "362", "512"],
         ),
+        ([2e-7, 0.25, 4e6], ["2·10⁻⁷", "0.25", "4·10⁶"]),
     ],
 )
 def test_ticks_are_points_whose_labels_do_not_overlap(x, ticked):

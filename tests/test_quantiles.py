@@ -79,7 +79,7 @@ def test_numbers_too_large_for_the_scale_are_infinite(radial):
     unscaled = root_table(0.7, above=True) / math.sqrt(2) if radial else quantile_table(0.7)
     far = np.abs(unscaled).max(axis=1) > np.finfo(float).max / 1e295
     assert 0 < far.sum() < ROWS
-    # what a polynomial makes of the terms at any place, an infinity without a NaN
+    # the polynomial of these terms is an infinity at any place, without a NaN
     assert (table[far] == [math.inf, *[0.0] * (TERMS - 1)]).all()
     assert table[~far] == pytest.approx(1e295 * unscaled[~far], rel=1e-15)
 

@@ -319,6 +319,19 @@ def test_increments_scale_like_a_root_of_time(alpha, kind):
     assert scaled == pytest.approx(0.3 * 0.01 ** (1 / alpha) * unit, rel=1e-13)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_draws_that_overflow_are_infinite_and_the_others_are_not_changed(kind):
+    unit = StableNoise(0.7, kind).sample(4000, 1, seed=2)
+    large = StableNoise(0.7, kind, sigma=1e306).sample(4000, 1, seed=2)
+    assert not np.isnan(large).any()
+    assert (np.sign(large) == np.sign(unit)).all()
+    # |S| > 180 overflows, of which 4000 draws have about 80; a factor of it may overflow before
+    beyond, finite = np.abs(unit) > 180, np.isfinite(large)
+    assert 0 < beyond.sum() <= (~finite).sum() < 200
+    assert np.isinf(large[beyond]).all()
+    assert large[finite] == pytest.approx(1e306 * unit[finite], rel=1e-13)
+
+
 def test_without_scale_there_is_no_noise():
     assert not StableNoise(0.8, "III", sigma=0.0).increments(100, 2, 1.0, 2).any()
 

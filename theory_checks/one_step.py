@@ -72,7 +72,7 @@ def one_step_distances(
     replicates: int,
     seeds: tuple[int, int],
     initial: sde.InitialLaw,
-    substeps: int = SUBSTEPS,
+    substeps: int = 8,
 ) -> NDArray[np.float64]:
     """Return sup_i of the distance after one step from a reference with noise of its own.
 

@@ -30,7 +30,7 @@ at its kink) it is 1; at α = 2 it is 3/2.
 """
 
 from itertools import product
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -196,15 +196,16 @@ def _largest_ratio(settings: Settings) -> Interval:
 def _controls(settings: Settings) -> dict[str, Order]:
     """Return the order in η with own noise, with a kink in the drift, and at α = 2."""
     noise, gaussian = sde.StableNoise(1.5, "II"), sde.StableNoise(2.0, "II")
-    weak, kink = _weak_network(), sde.MeanFieldNetwork([[1.0]], [1.0], "relu")
+    net, kink = _weak_network(), sde.MeanFieldNetwork([[1.0]], [1.0], "relu")
     start, seeds = sde.Point(0.0), (settings.seed, settings.other_seed(1))
-    size: Any = {"n": FEW, "steps": STEPS, "replicates": REPLICATES[settings.profile]}
+    rows = REPLICATES[settings.profile]
+    apart = one_step_distances(
+        net, noise, n=FEW, steps=STEPS, replicates=rows, seeds=seeds, initial=start
+    )
     found = {
-        "independent noise": one_step_distances(
-            weak, noise, **size, seeds=seeds, initial=start, substeps=SUBSTEPS
-        ),
+        "independent noise": apart,
         "drift with a kink": _errors(settings, kink, noise, initial=start),
-        "α = 2": _errors(settings, weak, gaussian),
+        "α = 2": _errors(settings, net, gaussian),
     }
     return {
         name: convergence_order(STEPS, errors, seed=settings.seed, statistic="median")
