@@ -129,10 +129,11 @@ def row_norms(state: NDArray[Any]) -> NDArray[np.float64]:
         squares = np.einsum("ij,ij->i", state, state)
     if squares.min() > 1e-290 and squares.max() < 1e290:
         return np.asarray(np.sqrt(squares))
-    size = np.abs(state).max(axis=1)
-    scale = np.where(size == 0, 1.0, size)
+    # scaled by powers of two, so that no norm depends on what the other rows are
+    exponent = np.frexp(np.abs(state).max(axis=1))[1]
+    state = np.ldexp(state, -exponent[:, None])
     with np.errstate(over="ignore"):
-        return np.asarray(scale * np.linalg.norm(state / scale[:, None], axis=1))
+        return np.asarray(np.ldexp(np.sqrt(np.einsum("ij,ij->i", state, state)), exponent))
 
 
 def _kept(n: int, keep: float) -> int:

@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 import sde
+from sde.compression import row_norms
 from sde.stable import StableNoise
 
 shapes = st.tuples(st.integers(1, 12), st.integers(1, 3))
@@ -166,3 +167,10 @@ def test_law_at_a_later_time_is_that_of_larger_noise():
 def test_width_may_be_beyond_all_numbers():
     law = sde.CompressionLaw(1.9999, 1e-3, np.linspace(1, 2, 100), 0.1)
     assert law.width(0.1) == math.inf
+
+
+@pytest.mark.parametrize("other", [0.0, 1e-200, 5e-324, 1e200])
+def test_norms_do_not_depend_on_other_rows(other):
+    rows = np.array([[0.75, 0.5], [0.3, -0.7], [1 / 3, 2.0]])
+    norms = row_norms(np.vstack([rows, [[other, 0.0]]]))
+    assert (norms == [*row_norms(rows), other]).all()
