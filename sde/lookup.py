@@ -1,12 +1,14 @@
 """Read a table of piecewise polynomials, four lanes at a time.
 
 A cell is found from the exponent and the first bits of the mantissa of u, so that cells shrink with
-u. The coefficients of a cell lie side by side and are loaded in pairs and transposed in
-registers: that costs a third of loading them one by one, which is what the compiler would do.
+u. A table has two polynomials a cell, one behind the other, for the two sides of a law. The
+coefficients of one lie side by side and are loaded in pairs and transposed in registers: that costs
+a third of loading them one by one, which is what the compiler would do.
 """
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core.cgutils import get_or_insert_function
@@ -16,7 +18,7 @@ from sde.intrinsics import from_bits, to_bits
 from sde.lanes import WIDTH
 from sde.native import compiled
 
-__all__ = ["CELLS", "FIRST_CELL", "OCTAVES", "TERMS", "cell_of", "evaluate_cells"]
+__all__ = ["CELLS", "FIRST_CELL", "OCTAVES", "TERMS", "evaluate_cells", "find_terms"]
 
 #: Octaves [2^-65, 2^-1) of u, cells an octave, and terms of a cell's polynomial. Eight cells of
 #: eight terms, a third of the memory, take a sixth longer and leave twice the error.
@@ -31,15 +33,23 @@ _SHIFT = 52 - CELL_BITS
 _MANTISSA, _ONE = (1 << 52) - 1, 1023 << 52
 _CENTRE = 1 << (_SHIFT - 1)
 _CELL_MASK = _MANTISSA ^ ((1 << _SHIFT) - 1)
+# twice the number of a cell, and one more bit
+_SHIFT_TWICE, _1 = np.uint64(_SHIFT - 1), np.uint64(1)
+_BYTES = np.uint64(8 * TERMS)
 
 
 @compiled(forceinline=True)
-def cell_of(u: float) -> tuple[int, float]:
-    """Return the cell of u, 2^-65 <= u <= 1/2, and the distance of its mantissa from the centre."""
+def find_terms(u: float, side: Any) -> tuple[Any, float]:
+    """Return where the terms for u lie, in bytes, and the distance of its mantissa from the centre.
+
+    Domain: 2^-65 <= u <= 1/2. Of `side`, a `uint64`, the lowest bit counts. Bytes are those of a
+    table that has cells from number 0 on.
+    """
     bits = to_bits(u)
     mantissa = from_bits(bits & _MANTISSA | _ONE)
     centre = from_bits(bits & _CELL_MASK | (_ONE | _CENTRE))
-    return bits >> _SHIFT, mantissa - centre
+    number = np.uint64(bits) >> _SHIFT_TWICE & ~_1 | side & _1
+    return number * _BYTES, mantissa - centre
 
 
 _LANES = 4
@@ -52,9 +62,8 @@ def _order(*lanes: int) -> Any:
 
 
 def _vector_at(builder: Any, base: Any, offset: Any, kind: Any) -> Any:
-    """Return the pointer to the vector that begins `offset` doubles after an address."""
-    address = builder.add(base, builder.shl(offset, _WORD(3)))
-    return builder.inttoptr(address, kind.as_pointer())
+    """Return the pointer to the vector that begins `offset` bytes after an address."""
+    return builder.inttoptr(builder.add(base, offset), kind.as_pointer())
 
 
 def _load_vector(builder: Any, base: Any, offset: Any, kind: Any = _VECTOR) -> Any:
@@ -71,16 +80,15 @@ def _two_terms(builder: Any, table: Any, starts: list[Any]) -> list[Any]:
     return [builder.shuffle_vector(*rows, _order(k, k + 4, k + 2, k + 6)) for k in (0, 1)]
 
 
-def _emit_lanes(builder: Any, cells: Any, table: Any, row: Any, lane: Any) -> None:
-    """Replace four arguments by the values of their cells' polynomials."""
-    numbers = builder.bitcast(_load_vector(builder, cells, lane), ir.VectorType(_WORD, _LANES))
-    starts = [
-        builder.mul(builder.extract_element(numbers, _INT(i)), _WORD(TERMS)) for i in range(_LANES)
-    ]
+def _emit_lanes(builder: Any, places: Any, table: Any, row: Any, lane: Any) -> None:
+    """Replace four arguments by the values of their polynomials."""
+    offset = builder.shl(lane, _WORD(3))
+    loaded = builder.bitcast(_load_vector(builder, places, offset), ir.VectorType(_WORD, _LANES))
+    starts = [builder.extract_element(loaded, _INT(i)) for i in range(_LANES)]
     terms = []
-    for first in range(0, TERMS, 2):
+    for first in range(0, 8 * TERMS, 16):
         terms += _two_terms(builder, table, [builder.add(s, _WORD(first)) for s in starts])
-    argument = _load_vector(builder, row, lane)
+    argument = _load_vector(builder, row, offset)
     kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
     insert: Any = get_or_insert_function
     fused = insert(builder.module, kind, f"llvm.fma.v{_LANES}f64")
@@ -92,12 +100,12 @@ def _emit_lanes(builder: Any, cells: Any, table: Any, row: Any, lane: Any) -> No
         terms += rest
         power = builder.fmul(power, power)
     (value,) = terms
-    stored = builder.store(value, _vector_at(builder, row, lane, _VECTOR))
+    stored = builder.store(value, _vector_at(builder, row, offset, _VECTOR))
     stored.align = 8
 
 
 @intrinsic
-def _evaluate_cells(_typing: Any, _cells: Any, _table: Any, _row: Any) -> tuple[Any, Any]:
+def _evaluate_cells(_typing: Any, _places: Any, _table: Any, _row: Any) -> tuple[Any, Any]:
     signature = types.void(types.intp, types.intp, types.intp)
 
     def generate(context: Any, builder: Any, _signature: Any, addresses: Any) -> Any:
@@ -107,9 +115,9 @@ def _evaluate_cells(_typing: Any, _cells: Any, _table: Any, _row: Any) -> tuple[
         builder.position_at_end(loop)
         lane = builder.phi(_WORD)
         lane.add_incoming(_WORD(0), before)
-        cells, table, row = addresses
-        table = builder.sub(table, _WORD(8 * TERMS * FIRST_CELL))
-        _emit_lanes(builder, cells, table, row, lane)
+        places, table, row = addresses
+        table = builder.sub(table, _WORD(8 * TERMS * 2 * FIRST_CELL))
+        _emit_lanes(builder, places, table, row, lane)
         following = builder.add(lane, _WORD(_LANES))
         lane.add_incoming(following, loop)
         builder.cbranch(builder.icmp_unsigned("<", following, _WORD(WIDTH)), loop, after)
@@ -119,7 +127,7 @@ def _evaluate_cells(_typing: Any, _cells: Any, _table: Any, _row: Any) -> tuple[
     return signature, generate
 
 
-#: `evaluate_cells(cells, table, row)`, three addresses: `cells` holds the numbers of the lanes'
-#: cells as integers, the table's from `FIRST_CELL` on, `row` their distances from the centres, over
-#: which the values are written.
+#: `evaluate_cells(places, table, row)`, three addresses: of what `find_terms` returns for a lane,
+#: `places` holds the first, `row` the second, over which the values are written. The table begins
+#: with the cell `FIRST_CELL`.
 evaluate_cells: Any = _evaluate_cells

@@ -15,7 +15,14 @@ from sde.blocks import once
 from sde.features import Feature, find_feature
 from sde.identity import function_digest
 from sde.losses import Loss, check_gradient, find_loss, make_prepare, weight_count
-from sde.network_blocks import arrange, fused_products, make_drift, make_observe, scratch_rows
+from sde.network_blocks import (
+    arrange,
+    fused_products,
+    in_pairs,
+    make_drift,
+    make_observe,
+    scratch_rows,
+)
 from sde.systems import System, finite
 from sde.targets import targets
 
@@ -200,7 +207,11 @@ class MeanFieldNetwork(System):
         feature, loss = self.feature, self.loss
         single = dtype == np.float32
         key = (feature, fused_products(feature, d), single)
-        observe = once(("observe", *key), lambda: make_observe(feature, d, single=single))
+        paired = in_pairs(m)
+        observe = once(
+            ("observe", *key, paired),
+            lambda: make_observe(feature, d, single=single, paired=paired),
+        )
         drift = once(("drift", *key), lambda: make_drift(feature, d, single=single))
         prepare = once(("prepare", loss), lambda: make_prepare(loss))
         inputs = arrange(feature, x, dtype)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sde import random
 from sde.addresses import aligned, floats_at, integers_at
 from sde.lanes import HALF, WIDTH, for_half, for_lanes
-from sde.lookup import CELLS, OCTAVES, TERMS, cell_of, evaluate_cells
+from sde.lookup import CELLS, OCTAVES, TERMS, evaluate_cells, find_terms
 from sde.native import compiled
 from sde.quantiles import LEAST_ALPHA, quantile_table, root_table
 from sde.transforms import (
@@ -42,7 +42,7 @@ BEHIND = 5
 #: Bytes of a row.
 ROW = 8 * WIDTH
 
-#: Rows of a table of quantiles; those of the other side of the median follow.
+#: Cells of a table of quantiles, with two rows each, for the two sides of the median.
 ROWS = OCTAVES * CELLS + 1
 
 #: Bytes before the first table, and before the second one, that of the roots.
@@ -64,15 +64,18 @@ def scalar_parameters(alpha: float, scale: float, *, radial: bool) -> NDArray[np
         half = alpha / 2
         scale /= math.sqrt(2)
         law = [scale, half, 1 / half, 1 - half, 0.0]
-        tables += _both_sides(quantile_table(2.0))
+        table = quantile_table(2.0)
+        tables.append(_sides(table, -table))
         if LEAST_ALPHA <= alpha < 2:
-            tables += [_scaled(root_table(alpha, above=above), scale) for above in (True, False)]
+            roots = [_scaled(root_table(alpha, above=above), scale) for above in (True, False)]
+            tables.append(_sides(*roots))
     else:
         # cos((1 - alpha)U) as the sine of π(offset + slope v)
         offset = (2 - alpha) / 2 if alpha > 1 else alpha / 2
         law = [scale, alpha, 1 / alpha, offset, abs(alpha - 1)]
         if alpha >= LEAST_ALPHA:
-            tables += _both_sides(_scaled(quantile_table(alpha), scale))
+            table = _scaled(quantile_table(alpha), scale)
+            tables.append(_sides(table, -table))
     law.append(PARAMETERS + sum(table.size for table in tables))
     law += [0.0] * (PARAMETERS - len(law))
     return in_line(law, *map(np.ravel, tables))
@@ -86,9 +89,9 @@ def _scaled(table: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
     return scaled
 
 
-def _both_sides(table: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Return the table of a symmetric law above the median, and below."""
-    return [table, -table]
+def _sides(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the table of a law from its rows above the median, and below."""
+    return np.stack([above, below], axis=1)
 
 
 def in_line(*parts: Any) -> NDArray[np.float64]:
@@ -99,18 +102,17 @@ def in_line(*parts: Any) -> NDArray[np.float64]:
 
 @compiled(forceinline=True)
 def table_entry(bits: Any) -> tuple[Any, Any]:
-    """Turn 64 random bits into a row of a table, of either side, and a place in its cell."""
-    cell, place = cell_of(random.half_unit(bits))
-    return cell + np.int64(bits & np.uint64(1)) * ROWS, place
+    """Turn 64 random bits into what `find_terms` returns for a tail probability and a side."""
+    return find_terms(random.half_unit(bits), bits)
 
 
 @compiled(forceinline=True)
 def _table_stage(
-    lane: int, word: Any, pair: Any, time: Any, index: Any, cells: Any, x: Any
+    lane: int, word: Any, pair: Any, time: Any, index: Any, places: Any, x: Any
 ) -> None:
     a, b = random.draw(word, pair, np.uint64(lane), time, index)
-    cells[lane], x[lane] = table_entry(a)
-    cells[HALF + lane], x[HALF + lane] = table_entry(b)
+    places[lane], x[lane] = table_entry(a)
+    places[HALF + lane], x[HALF + lane] = table_entry(b)
 
 
 class Source(NamedTuple):
@@ -124,15 +126,15 @@ class Source(NamedTuple):
 
 # Inlined, which takes a tenth of a second of compilation and a twentieth of the time of Type III.
 @compiled(forceinline=True)
-def invert(source: Source, table: int, index: Any, x: int, cells: int) -> None:
+def invert(source: Source, table: int, index: Any, x: int, places: int) -> None:
     """Write one draw a lane to a row, from the table of quantiles at a place in the parameters.
 
-    `x` is the address of the row, `cells` that of scratch space as large.
+    `x` is the address of the row, `places` that of scratch space as large.
     """
     parameters, key, first, step = source
-    place = (integers_at(cells, WIDTH), floats_at(x, WIDTH))
-    for_half(_table_stage, (key, first // np.uint64(2), step, index, *place))
-    evaluate_cells(cells, parameters + table, x)
+    rows = (integers_at(places, WIDTH), floats_at(x, WIDTH))
+    for_half(_table_stage, (key, first // np.uint64(2), step, index, *rows))
+    evaluate_cells(places, parameters + table, x)
 
 
 @compiled(forceinline=True)

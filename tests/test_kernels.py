@@ -61,8 +61,8 @@ def made_flow(system, noise, values, dt, initial):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("feature", sorted(FEATURES))
 def test_simulate_agrees_with_plain_numpy_at_every_step(feature, kind, substeps, n):
-    d, outputs = (1, 2) if n % 2 else (3, 1)
-    net, oracle = network(feature, d, 5, outputs)
+    d, m, outputs = (1, 5, 2) if n % 2 else (3, 6, 1)
+    net, oracle = network(feature, d, m, outputs)
     noise, dt, steps = sde.StableNoise(1.5, kind, 0.7), 0.125, 6
     times = dt * np.arange(steps + 1)
     sol = sde.simulate(
@@ -81,17 +81,22 @@ def test_simulate_agrees_with_plain_numpy_at_every_step(feature, kind, substeps,
 
 
 @pytest.mark.parametrize(
-    ("d", "n"),
+    ("d", "more", "n"),
     [
-        pytest.param(3, 300, id="sums in the loop over lanes"),
-        pytest.param(20, 300, id="sums before it"),
-        pytest.param(300, 300, id="more coordinates than are added up at a time"),
-        pytest.param(31, 16_900, id="133 blocks, the last of four particles"),
+        pytest.param(3, 5, 300, id="sums in the loop over lanes"),
+        pytest.param(3, 6, 300, id="the same in pairs of data"),
+        pytest.param(3, 13, 300, id="and an odd one"),
+        pytest.param(20, 5, 300, id="sums before it"),
+        pytest.param(20, 13, 300, id="the same in pairs and an odd one"),
+        pytest.param(300, 6, 300, id="more coordinates than are added up at a time"),
+        pytest.param(31, 6, 16_900, id="133 blocks, the last of four particles"),
     ],
 )
 @pytest.mark.parametrize("feature", sorted(FEATURES))
-def test_wide_particles_and_kept_slopes_agree_with_plain_numpy(feature, d, n, monkeypatch):
-    net, oracle = network(feature, d, network_blocks.DATA + 5, 2)  # two rounds of data
+def test_wide_particles_and_kept_slopes_agree_with_plain_numpy(feature, d, more, n, monkeypatch):
+    m = network_blocks.DATA + more  # two rounds of data
+    assert network_blocks.in_pairs(m) == (more != 5)
+    net, oracle = network(feature, d, m, 2)
     noise, dt, steps = sde.StableNoise(1.5, "II", 0.3), 0.125, 4
     times = dt * np.arange(steps + 1)
 
@@ -236,9 +241,11 @@ def test_rows_of_a_room_lie_alike_in_their_pages(dtype):
     assert {address % row for address in [*addresses, size]} == {0}
 
 
-def test_kept_slopes_of_the_next_block_are_asked_for():
+@pytest.mark.parametrize("paired", [False, True])
+def test_kept_slopes_of_the_next_block_are_asked_for(paired):
     # one that is not cached: code from the cache can't be inspected
-    observe = network_blocks.make_observe(replace(find_feature("tanh"), builtin=False), 4)
+    feature = replace(find_feature("tanh"), builtin=False)
+    observe = network_blocks.make_observe(feature, 4, paired=paired)
     assert "call void @llvm.prefetch" in observe._native.inspect_llvm()
 
 

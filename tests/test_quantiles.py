@@ -19,20 +19,20 @@ ALPHAS = (0.7, 1.0, 1.2, 1.5, 1.75, 1.95)
 
 @numba.njit
 def entries(bits):
-    cells, places, tails = np.empty(len(bits), np.int64), np.empty(len(bits)), np.empty(len(bits))
+    rows, places, tails = np.empty(len(bits), np.int64), np.empty(len(bits)), np.empty(len(bits))
     for i in range(len(bits)):
-        cell, places[i] = table_entry(bits[i])
-        cells[i] = cell - FIRST_CELL
+        start, places[i] = table_entry(bits[i])
+        rows[i] = start // np.uint64(8 * TERMS) - np.uint64(2 * FIRST_CELL)
         tails[i] = random.half_unit(bits[i])
-    return cells, places, tails
+    return rows, places, tails
 
 
 def draws_of(alpha, bits):
     """Return what words become: the value of the cell's polynomial, and the exact tail beyond."""
-    cells, places, tails = entries(bits)
-    terms = quantile_table(alpha)[cells % ROWS]
+    rows, places, tails = entries(bits)
+    terms = quantile_table(alpha)[rows // 2]
     values = sum(terms[:, k] * places**k for k in range(terms.shape[1]))
-    return np.where(cells < ROWS, values, -values), tails
+    return np.where(rows % 2 == 0, values, -values), tails
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)
@@ -75,7 +75,7 @@ def test_the_largest_words_give_the_median(word):
 def test_numbers_too_large_for_the_scale_are_infinite(radial):
     parameters = scalar_parameters(0.7, 1e295, radial=radial)
     first = PARAMETERS + (2 * ROWS * TERMS if radial else 0)
-    table = parameters[first : first + ROWS * TERMS].reshape(ROWS, TERMS)
+    table = parameters[first : first + 2 * ROWS * TERMS].reshape(ROWS, 2, TERMS)[:, 0]
     unscaled = root_table(0.7, above=True) / math.sqrt(2) if radial else quantile_table(0.7)
     far = np.abs(unscaled).max(axis=1) > np.finfo(float).max / 1e295
     assert 0 < far.sum() < ROWS

@@ -183,11 +183,11 @@ def network_stages(p: int, m: int, dtype: str) -> list[Stage]:
     number: Any = np.float32 if single else np.float64
     size = np.dtype(number).itemsize
     fused = network_blocks.fused_products(find_feature("tanh"), p)
-    both = network_blocks.make_evaluations(find_feature("tanh"), p, single=single)[1]
+    pair = network_blocks.make_evaluations(find_feature("tanh"), p, single=single).pair
     row, few, x = np.zeros(WIDTH, number), np.zeros((fused, WIDTH), number), np.zeros(fused, number)
     noise, times = np.zeros(WIDTH), 1 if fused else 2  # the drift's, and those of the arguments
     return [
-        _stage("features", m, both, (x, few, row, row), 2 * size, for_lanes),
+        _stage("features", m / 2, pair, (x, x, few, *[row] * 4), 4 * size, for_lanes),
         _stage("their sums", m, lanes._lane_value, (row,), size, sum_lanes, stores=False),
         _products(times * p * m, p, number),
         *_draws(p),
