@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sde import spare_memory
 from sde.addresses import CACHE_LINE, aligned, array_at, floats_at
 from sde.lanes import WIDTH, load, store, sum_lanes
-from sde.native import call_block, compiled, expanded
+from sde.native import call_block, compiled, expanded, inlined
 from sde.sampling import SCRATCH
 
 __all__ = [
@@ -163,7 +163,7 @@ class Room(NamedTuple):
     scratch: Any
 
 
-@expanded
+@inlined
 def room_size(pieces: Pieces) -> int:
     """Return the bytes of a room."""
     block = pieces.dim * WIDTH

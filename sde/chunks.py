@@ -14,7 +14,7 @@ import numpy as np
 
 from sde.addresses import CACHE_LINE, aligned, count_up
 from sde.lanes import WIDTH
-from sde.native import expanded
+from sde.native import expanded, inlined
 
 __all__ = ["chunk_bounds", "chunk_count", "deal", "empty_deal", "next_chunk", "next_item"]
 
@@ -36,13 +36,13 @@ def chunk_bounds(chunk: int, chunks: int, blocks: int) -> tuple[int, int]:
     return chunk * blocks // chunks, (chunk + 1) * blocks // chunks
 
 
-@expanded
+@inlined
 def chunk_count(n: int) -> int:
     """Return the number of chunks of n particles."""
     return min(CHUNKS, (n + WIDTH - 1) // WIDTH)
 
 
-@expanded
+@inlined
 def empty_deal(threads: int) -> Any:
     """Return memory for what the threads take next."""
     return aligned(threads * APART, np.int64)

@@ -32,10 +32,11 @@ from sde.lanes import WIDTH
 from sde.native import PARALLEL, SOURCE_DIGEST, compiled, expanded
 from sde.sampling import Draws
 from sde.sweeps import (
+    Space,
     Sweep,
     Task,
     average,
-    empty_rooms,
+    empty_space,
     no_draws,
     observe_alone,
     particles_of,
@@ -110,22 +111,20 @@ def _make_advance(*, together: bool) -> Any:
         slopes: Any,
         function: int,
         threads: int,
+        space: Space,
     ) -> int:
         """Advance all particles from step `steps[0]` to `steps[1]`, in place.
 
         Row k of `mean_field` is the mean field at step `task.origin` + k: read, and, if the
         particles interact, written one row ahead. `slopes` holds what `observables` kept for the
-        first step, and then for the others, or is empty. `function` is that of `sweeper`. Return
-        the step that gave a number that is not finite, after which particles lie in any order, or
-        -1.
+        first step, and then for the others, or is empty. `function` is that of `sweeper`, `space`
+        that of `empty_space`. Return the step that gave a number that is not finite, after which
+        particles lie in any order, or -1.
         """
         _ = digest
         n = theta.shape[0]
-        blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
-        sums = np.empty((chunks, pieces.n_observables))
-        finite = np.empty(chunks, dtype=np.bool_)
-        weights = np.empty(pieces.n_weights, pieces.inputs.dtype)
-        rooms, taken = empty_rooms(pieces, threads), empty_deal(threads)
+        sums, finite, weights, rooms, taken = space
+        blocks, chunks = (n + WIDTH - 1) // WIDTH, len(finite)
         # blocks can lie in the memory of particles
         alike = theta.flags.c_contiguous and theta.itemsize == pieces.inputs.itemsize
         for step in range(steps[0], steps[1]):
@@ -162,7 +161,10 @@ def _advance_replicate(
     size = pieces.n_slopes * WIDTH
     slopes = aligned(rows * size, pieces.inputs.dtype).reshape(rows, size)
     observe_alone(function, pieces, draws, theta, slopes, mean_field[0])
-    failed: int = _alone(pieces, draws, task, (0, steps), theta, mean_field, slopes, function, 1)
+    space = empty_space(pieces, len(theta), 1)
+    failed: int = _alone(
+        pieces, draws, task, (0, steps), theta, mean_field, slopes, function, 1, space
+    )
     return failed
 
 
@@ -215,7 +217,8 @@ def advance(
     alone = len(theta) <= WIDTH
     driver, threads = (_alone, 1) if alone else (_together, numba.get_num_threads())
     function = sweeper(pieces, draws, theta, slopes)
-    return int(driver(pieces, draws, task, steps, theta, mean_field, slopes, function, threads))
+    arrays, space = (theta, mean_field, slopes), empty_space(pieces, len(theta), threads)
+    return int(driver(pieces, draws, task, steps, *arrays, function, threads, space))
 
 
 def observables(

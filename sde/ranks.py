@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sde.block_steps import Pieces, Turn, prepare
-from sde.chunks import chunk_bounds, chunk_count, deal, empty_deal, next_chunk
+from sde.chunks import chunk_bounds, chunk_count, deal, next_chunk
 from sde.lanes import WIDTH
 from sde.native import PARALLEL, SOURCE_DIGEST, compiled
 from sde.sampling import Draws
-from sde.sweeps import Sweep, Task, average, empty_rooms, sweep_chunk, sweeper
+from sde.sweeps import Space, Sweep, Task, average, empty_space, sweep_chunk, sweeper
 
 __all__ = ["fold", "particles", "room_for_sums", "share", "sweep"]
 
@@ -63,6 +63,7 @@ def _make_sweep() -> Any:
         sums: Any,
         function: int,
         threads: int,
+        space: Space,
     ) -> None:
         """Advance the particles of some chunks of n particles, and write the sums of these chunks.
 
@@ -72,8 +73,8 @@ def _make_sweep() -> Any:
         blocks, q = (n + WIDTH - 1) // WIDTH, pieces.n_observables
         count = chunk_count(n)
         origin = chunks[0] * blocks // count
-        turn, weights = Turn(step, False, False), np.empty(pieces.n_weights, pieces.inputs.dtype)
-        rooms, taken, own = empty_rooms(pieces, threads), empty_deal(threads), chunks[1] - chunks[0]
+        turn, own = Turn(step, False, False), chunks[1] - chunks[0]
+        weights, rooms, taken = space.weights, space.rooms, space.taken
         deal(taken, threads, own)
         if task.moving:
             prepare(pieces, mean_field, weights)
@@ -130,4 +131,5 @@ def sweep(
     """Advance the particles of some chunks, as `_make_sweep` says."""
     function = sweeper(pieces, draws, theta, slopes)
     threads = numba.get_num_threads()
-    _sweep(pieces, draws, task, step, theta, mean_field, slopes, n, chunks, sums, function, threads)
+    arrays, space = (theta, mean_field, slopes), empty_space(pieces, len(theta), threads)
+    _sweep(pieces, draws, task, step, *arrays, n, chunks, sums, function, threads, space)

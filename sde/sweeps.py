@@ -26,16 +26,25 @@ from sde.block_steps import (
     store_block,
     update,
 )
-from sde.chunks import chunk_bounds, chunk_count
+from sde.chunks import chunk_bounds, chunk_count, empty_deal
 from sde.lanes import WIDTH
-from sde.native import SOURCE_DIGEST, BlockFunction, call_at, compiled, expanded, typed_function
+from sde.native import (
+    SOURCE_DIGEST,
+    BlockFunction,
+    call_at,
+    compiled,
+    expanded,
+    inlined,
+    typed_function,
+)
 from sde.sampling import Draws, draw_block
 
 __all__ = [
+    "Space",
     "Sweep",
     "Task",
     "average",
-    "empty_rooms",
+    "empty_space",
     "no_draws",
     "observe_alone",
     "particles_of",
@@ -78,6 +87,20 @@ class Sweep(NamedTuple):
     weights: Any
     theta: Any
     slopes: Any
+
+
+class Space(NamedTuple):
+    """What a driver works in: for each chunk the sums, and whether all is finite, and the rest.
+
+    That is the weights of a step, a room for each thread, and what the threads take next. Callers
+    hand it over: made by the driver itself it would cost a first call a third of a second.
+    """
+
+    sums: Any
+    finite: Any
+    weights: Any
+    rooms: Any
+    taken: Any
 
 
 @expanded
@@ -172,15 +195,22 @@ def sweep_chunk(
     sweep: Sweep, turn: Turn, sums: Any, rooms: Any, thread: int, bounds: tuple[int, int]
 ) -> bool:
     """Advance the blocks of one chunk by one step; return whether they stayed finite."""
-    room = rooms.ctypes.data + thread * room_size(sweep.pieces)
+    room = rooms.ctypes.data + thread * rooms.shape[1]
     finite: bool = call_at(sweep.function, (sweep, turn, sums.ctypes.data, room, bounds), np.bool_)
     return finite
 
 
-@expanded
-def empty_rooms(pieces: Pieces, threads: int) -> Any:
-    """Return memory for a room for each thread."""
-    return aligned(threads * room_size(pieces), np.uint8)
+@inlined
+def empty_space(pieces: Pieces, n: int, threads: int) -> Space:
+    """Return memory for a driver that advances n particles in so many threads."""
+    chunks, size = chunk_count(n), room_size(pieces)
+    return Space(
+        np.empty((chunks, pieces.n_observables)),
+        np.empty(chunks, np.bool_),
+        np.empty(pieces.n_weights, pieces.inputs.dtype),
+        aligned(threads * size, np.uint8).reshape((threads, size)),
+        empty_deal(threads),
+    )
 
 
 @expanded
@@ -203,15 +233,14 @@ def observe_alone(
     `function` is that of `sweeper`; nothing moves, and nothing is drawn.
     """
     n = len(theta)
-    blocks, chunks = (n + WIDTH - 1) // WIDTH, chunk_count(n)
-    sums, turn = np.empty((chunks, mean_field.size)), Turn(0, False, False)
-    rooms, weights = empty_rooms(pieces, 1), np.empty(0, pieces.inputs.dtype)
-    still = Task(0.0, 1, False, True, 0, 0)
-    sweep = Sweep(function, pieces, draws, still, weights, theta, slopes)
+    blocks, space = (n + WIDTH - 1) // WIDTH, empty_space(pieces, n, 1)
+    still, turn = Task(0.0, 1, False, True, 0, 0), Turn(0, False, False)
+    sweep = Sweep(function, pieces, draws, still, space.weights, theta, slopes)
+    chunks = len(space.sums)
     for chunk in range(chunks):
         bounds = chunk_bounds(chunk, chunks, blocks)
-        sweep_chunk(sweep, turn, sums[chunk], rooms, 0, bounds)
-    average(sums, n, mean_field)
+        sweep_chunk(sweep, turn, space.sums[chunk], space.rooms, 0, bounds)
+    average(space.sums, n, mean_field)
 
 
 def no_draws() -> Draws:

@@ -231,7 +231,7 @@ def test_rows_of_a_room_lie_alike_in_their_pages(dtype):
     # else a loop over lanes loads what looks like the place of a store that is not done yet
     @numba.njit
     def places(pieces):
-        room = block_steps.room_at(sweeps.empty_rooms(pieces, 3).ctypes.data, pieces)
+        room = block_steps.room_at(sweeps.empty_space(pieces, 1000, 3).rooms.ctypes.data, pieces)
         found = [room.block.ctypes.data, room.force.ctypes.data, room.noise.ctypes.data]
         return [*found, room.scratch.ctypes.data], block_steps.room_size(pieces)
 
