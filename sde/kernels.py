@@ -110,7 +110,6 @@ def _make_advance(*, together: bool) -> Any:
         mean_field: Any,
         slopes: Any,
         function: int,
-        threads: int,
         space: Space,
     ) -> int:
         """Advance all particles from step `steps[0]` to `steps[1]`, in place.
@@ -124,7 +123,7 @@ def _make_advance(*, together: bool) -> Any:
         _ = digest
         n = theta.shape[0]
         sums, finite, weights, rooms, taken = space
-        blocks, chunks = (n + WIDTH - 1) // WIDTH, len(finite)
+        blocks, chunks, threads = (n + WIDTH - 1) // WIDTH, len(finite), len(rooms)
         # blocks can lie in the memory of particles
         alike = theta.flags.c_contiguous and theta.itemsize == pieces.inputs.itemsize
         for step in range(steps[0], steps[1]):
@@ -163,7 +162,7 @@ def _advance_replicate(
     observe_alone(function, pieces, draws, theta, slopes, mean_field[0])
     space = empty_space(pieces, len(theta), 1)
     failed: int = _alone(
-        pieces, draws, task, (0, steps), theta, mean_field, slopes, function, 1, space
+        pieces, draws, task, (0, steps), theta, mean_field, slopes, function, space
     )
     return failed
 
@@ -218,7 +217,7 @@ def advance(
     driver, threads = (_alone, 1) if alone else (_together, numba.get_num_threads())
     function = sweeper(pieces, draws, theta, slopes)
     arrays, space = (theta, mean_field, slopes), empty_space(pieces, len(theta), threads)
-    return int(driver(pieces, draws, task, steps, *arrays, function, threads, space))
+    return int(driver(pieces, draws, task, steps, *arrays, function, space))
 
 
 def observables(

@@ -186,7 +186,7 @@ def in_pairs(m: int) -> bool:
 def make_observe(
     feature: Feature, dim: int, *, single: bool = False, paired: bool = False
 ) -> BlockFunction:
-    """Compile the block function that adds a block's features to their sums over particles.
+    """Compile the block function that adds the features of n particles, a block, to their sums.
 
     If it is handed an address for them, it keeps the slopes, one row an output and datum, and
     brings what is kept of the next block to the cache meanwhile. It then evaluates data in pairs,
@@ -198,14 +198,7 @@ def make_observe(
 
     @block_function(cache=feature.builtin)
     def observe(
-        shape: int,
-        inputs: int,
-        theta: int,
-        valid: int,
-        sums: int,
-        scratch: int,
-        kept: int,
-        data: int,
+        shape: int, inputs: int, theta: int, n: int, sums: int, scratch: int, kept: int, data: int
     ) -> None:
         _ = digest
         sizes = integers_at(shape, 3)
@@ -233,9 +226,9 @@ def make_observe(
                         other = spare if alone else rows[i + 1]
                         pair = (x[j], x[j + 1 - alone], own, rows[i], other, values, others)
                         for_lanes(evaluate_pair, pair)
-                        total[j, k] += amplitude * lane_sum(values, valid)
+                        total[j, k] += amplitude * lane_sum(values, n)
                         if not alone:
-                            total[j + 1, k] += amplitude * lane_sum(others, valid)
+                            total[j + 1, k] += amplitude * lane_sum(others, n)
                 else:
                     for j in range(first, last):
                         lanes = (x[j], own, rows[j - first], values)
@@ -244,7 +237,7 @@ def make_observe(
                             for_lanes(evaluate_both, lanes)
                         else:
                             for_lanes(evaluate, lanes)
-                        total[j, k] += amplitude * lane_sum(values, valid)
+                        total[j, k] += amplitude * lane_sum(values, n)
 
     return observe
 

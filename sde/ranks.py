@@ -62,7 +62,6 @@ def _make_sweep() -> Any:
         chunks: tuple[int, int],
         sums: Any,
         function: int,
-        threads: int,
         space: Space,
     ) -> None:
         """Advance the particles of some chunks of n particles, and write the sums of these chunks.
@@ -75,6 +74,7 @@ def _make_sweep() -> Any:
         origin = chunks[0] * blocks // count
         turn, own = Turn(step, False, False), chunks[1] - chunks[0]
         weights, rooms, taken = space.weights, space.rooms, space.taken
+        threads = len(rooms)
         deal(taken, threads, own)
         if task.moving:
             prepare(pieces, mean_field, weights)
@@ -130,6 +130,6 @@ def sweep(
 ) -> None:
     """Advance the particles of some chunks, as `_make_sweep` says."""
     function = sweeper(pieces, draws, theta, slopes)
-    threads = numba.get_num_threads()
-    arrays, space = (theta, mean_field, slopes), empty_space(pieces, len(theta), threads)
-    _sweep(pieces, draws, task, step, *arrays, n, chunks, sums, function, threads, space)
+    arrays = (theta, mean_field, slopes)
+    space = empty_space(pieces, len(theta), numba.get_num_threads())
+    _sweep(pieces, draws, task, step, *arrays, n, chunks, sums, function, space)
