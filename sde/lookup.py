@@ -30,9 +30,9 @@ CELL_BITS = 5
 FIRST_CELL = (1023 - OCTAVES - 1) << CELL_BITS
 
 _SHIFT = 52 - CELL_BITS
-_MANTISSA, _ONE = (1 << 52) - 1, 1023 << 52
-_CENTRE = 1 << (_SHIFT - 1)
-_CELL_MASK = _MANTISSA ^ ((1 << _SHIFT) - 1)
+# the bits of the mantissa behind those of the cell, which make a number in [1, 1 + 1 / CELLS)
+_REST, _ONE = (1 << _SHIFT) - 1, 1023 << 52
+_CENTRE = 1.0 + 2.0 ** -(CELL_BITS + 1)
 # twice the number of a cell, and one more bit
 _SHIFT_TWICE, _1 = np.uint64(_SHIFT - 1), np.uint64(1)
 _BYTES = np.uint64(8 * TERMS)
@@ -46,10 +46,8 @@ def find_terms(u: float, side: Any) -> tuple[Any, float]:
     table that has cells from number 0 on.
     """
     bits = to_bits(u)
-    mantissa = from_bits(bits & _MANTISSA | _ONE)
-    centre = from_bits(bits & _CELL_MASK | (_ONE | _CENTRE))
     number = np.uint64(bits) >> _SHIFT_TWICE & ~_1 | side & _1
-    return number * _BYTES, mantissa - centre
+    return number * _BYTES, from_bits(bits & _REST | _ONE) - _CENTRE
 
 
 _LANES = 4
