@@ -223,6 +223,8 @@ def make_observe(
                     for j in range(first, last, 2):
                         i, alone = j - first, j + 1 == last
                         prefetch(ahead + size * WIDTH * i, 2 * size * WIDTH)
+                        for lane in range(WIDTH if alone and not fused else 0):
+                            spare[lane] = rows[i, lane]  # else a user's feature sees anything
                         other = spare if alone else rows[i + 1]
                         pair = (x[j], x[j + 1 - alone], own, rows[i], other, values, others)
                         for_lanes(evaluate_pair, pair)
