@@ -249,6 +249,25 @@ def test_kept_slopes_of_the_next_block_are_asked_for(paired):
     assert "call void @llvm.prefetch" in observe._native.inspect_llvm()
 
 
+@pytest.mark.parametrize("d", [3, 6])
+def test_an_odd_datum_is_evaluated_again_on_its_own_arguments(d):
+    # not on what its place held: a user's feature may not be defined there
+    net, _ = network("tanh", d, network_blocks.DATA + 13, 1)
+    pieces = net.pieces
+    block = np.random.default_rng(0).normal(size=d * 128)
+    kept, sums = np.zeros((2 * pieces.n_slopes, 128)), np.zeros(pieces.n_observables)
+    scratch = np.full((network_blocks.scratch_rows(), 128), np.nan)
+
+    @numba.njit
+    def observe(pieces, block, sums, scratch, kept):
+        block_steps.observe(pieces, block, 128, sums, scratch, kept.ctypes.data)
+
+    observe(pieces, block, sums, scratch, kept)
+    values, again = scratch[:2]
+    assert sums[-1] == pytest.approx(values.sum() * net.amplitude, rel=1e-13)
+    np.testing.assert_array_equal(again, values)
+
+
 def test_memory_that_does_not_exist_may_be_asked_for():
     @numba.njit
     def ask(address):
