@@ -6,7 +6,17 @@ function itself), then rounded. Errors are quoted before rounding, for double an
 
 from sde.intrinsics import both
 
-__all__ = ["COTH", "ERF_BOTTOM", "ERF_SINGLE", "ERF_TOP", "EXP", "LOG", "SIN", "SINPI"]
+__all__ = [
+    "ERF_BOTTOM",
+    "ERF_SINGLE",
+    "ERF_TOP",
+    "EXP",
+    "LOG",
+    "SIN",
+    "SINPI",
+    "TANH_BOTTOM",
+    "TANH_TOP",
+]
 
 # fmt: off
 # (e^r - 1 - r) / r^2 on |r| <= ln 2 / 2; error 2.9e-16 and 3.1e-9 of e^r.
@@ -18,13 +28,12 @@ EXP = both(
     ),
     (0.499999934529, 0.166665206914, 0.0416683871172, 0.00836870981839, 0.00138146262107),
 )
-# f coth(f ln 2 / 2), even, in f^2 on |f| <= 1/2; error 7.6e-19 and 1.8e-9.  Its poles are twice
-# as far away as those of tanh, hence half the terms.
-COTH = both(
-    (
-        2.8853900817779268, 0.11552453009332359, -0.0009250684777173125, 1.0582188497317735e-05,
-        -1.271021920015818e-07, 1.5281535077217257e-09,
-    ),
+# tanh(f ln 2 / 2) / f, even, a quotient of polynomials in f^2 on |f| <= 1/2; error 4.8e-18, and
+# 1.8e-9 for the one below alone: poles of the inverse are twice as far away. The first terms are
+# two doubles whose quotient is ln 2 / 2 to 2e-18, so that rounding them costs nothing.
+TANH_TOP = both((65550.94758449348, 874.7427900438375, 1.0), (1.0,))
+TANH_BOTTOM = both(
+    (189140.05401144223, 10096.716587369794, 43.30052456310446),
     (2.88539008689, 0.115524160443, -0.000921116211554),
 )
 # (2 artanh(d) / d - 2) / d^2 in d^2, on |d| <= 3 - 2 sqrt(2); error 1.9e-16 of artanh(d).

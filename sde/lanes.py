@@ -19,10 +19,12 @@ from sde.native import compiled
 
 __all__ = [
     "HALF",
+    "QUARTER",
     "WIDE",
     "WIDTH",
     "for_half",
     "for_lanes",
+    "for_quarter",
     "has_wide_vectors",
     "lane_sum",
     "lanes_intrinsic",
@@ -34,7 +36,7 @@ __all__ = [
 
 #: Particles in a block: one row of a block is 1 KB, so a block stays in the first-level cache.
 WIDTH = 128
-HALF = WIDTH // 2
+HALF, QUARTER = WIDTH // 2, WIDTH // 4
 
 #: Vectors that a loop works on at once. A tanh on four takes two thirds of what it takes on one. On
 #: eight it takes 1.1 times as long as on four (Zen 3, 16 registers), and 1.2 to 1.4 times where
@@ -147,8 +149,9 @@ def lanes_intrinsic(count: int, *, summing: bool = False) -> Any:
 #: vectorised if it has no branch.
 for_lanes: Any = lanes_intrinsic(WIDTH)
 
-#: The same for the first half of the lanes.
+#: The same for the first half of the lanes, or quarter.
 for_half: Any = lanes_intrinsic(HALF)
+for_quarter: Any = lanes_intrinsic(QUARTER)
 
 #: `sum_lanes(body, (a, b, ...))` returns the sum of `body(lane, a, b, ...)` over the lanes, in the
 #: type of the terms.

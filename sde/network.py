@@ -16,6 +16,7 @@ from sde.features import Feature, find_feature
 from sde.identity import function_digest
 from sde.losses import Loss, check_gradient, find_loss, make_prepare, weight_count
 from sde.network_blocks import (
+    are_near,
     arrange,
     fused_products,
     in_pairs,
@@ -207,10 +208,10 @@ class MeanFieldNetwork(System):
         feature, loss = self.feature, self.loss
         single = dtype == np.float32
         key = (feature, fused_products(feature, d), single)
-        paired = in_pairs(m)
+        paired, near = in_pairs(m), are_near(m * self.outputs, single=single)
         observe = once(
-            ("observe", *key, paired),
-            lambda: make_observe(feature, d, single=single, paired=paired),
+            ("observe", *key, paired, near),
+            lambda: make_observe(feature, d, single=single, paired=paired, near=near),
         )
         drift = once(("drift", *key), lambda: make_drift(feature, d, single=single))
         prepare = once(("prepare", loss), lambda: make_prepare(loss))

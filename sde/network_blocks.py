@@ -14,15 +14,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sde.addresses import array_at, floats_at, integers_at, matrix_at, prefetch
+from sde.addresses import FIRST_LEVEL, array_at, floats_at, integers_at, matrix_at, prefetch
 from sde.features import Feature
 from sde.intrinsics import fma
-from sde.lanes import WIDTH, for_lanes, lane_sum
+from sde.lanes import HALF, QUARTER, WIDTH, for_half, for_lanes, for_quarter, lane_sum
 from sde.native import SOURCE_DIGEST, BlockFunction, block_function, compiled, inlined
 from sde.products import GROUP, add_square, multiply, pack
 
 __all__ = [
+    "are_near",
     "arrange",
+    "few_lanes",
     "fused_products",
     "in_pairs",
     "make_drift",
@@ -39,6 +41,9 @@ DATA = 2 * GROUP
 
 #: From here on an odd number of data, too, is evaluated in pairs.
 MANY_DATA = 32
+
+#: Kept slopes of a block are brought to the first-level cache if they take no more than this.
+NEAR = 3 * FIRST_LEVEL // 4
 
 #: Up to this dimension the products are summed where the feature is evaluated.
 FUSED = 4
@@ -132,8 +137,9 @@ class Evaluations(NamedTuple):
     """Bodies of loops that write a feature's values at a datum, over arguments if they are given.
 
     The second writes the slopes as well, over the arguments. The third does so for two data at
-    once, and takes 0.84 to 0.99 times as long for tanh, as long for sine and erf: particles are
-    loaded once for both, and there is more to do while a result is waited for.
+    once, from a lane on that it is handed, and takes 0.84 to 0.99 times as long for tanh, as long
+    for sine and erf: particles are loaded once for both, and there is more to do while a result is
+    waited for.
     """
 
     values: Any
@@ -157,8 +163,17 @@ def make_evaluations(feature: Feature, dim: int, *, single: bool = False) -> Eva
 
     @inlined
     def evaluate_pair(
-        lane: int, x: Any, y: Any, theta: Any, row: Any, other: Any, values: Any, others: Any
+        step: int,
+        first: int,
+        x: Any,
+        y: Any,
+        theta: Any,
+        row: Any,
+        other: Any,
+        values: Any,
+        others: Any,
     ) -> None:
+        lane = first + step
         a, b = argument(lane, x, theta, row), argument(lane, y, theta, other)
         values[lane], row[lane] = g(a), derivative(a)
         others[lane], other[lane] = g(b), derivative(b)
@@ -183,18 +198,31 @@ def in_pairs(m: int) -> bool:
     return m % 2 == 0 or m >= MANY_DATA
 
 
+def are_near(slopes: int, *, single: bool = False) -> bool:
+    """Return whether so many slopes a particle are best brought to the first-level cache."""
+    size: int = np.dtype(number_type(single)).itemsize
+    return slopes * WIDTH * size <= NEAR
+
+
+def few_lanes(*, single: bool = False) -> tuple[Any, int]:
+    """Return the loop over lanes between two requests for what is kept, and how many it takes."""
+    return (for_half, HALF) if single else (for_quarter, QUARTER)
+
+
 def make_observe(
-    feature: Feature, dim: int, *, single: bool = False, paired: bool = False
+    feature: Feature, dim: int, *, single: bool = False, paired: bool = False, near: bool = False
 ) -> BlockFunction:
     """Compile the block function that adds the features of n particles, a block, to their sums.
 
     If it is handed an address for them, it keeps the slopes, one row an output and datum, and
-    brings what is kept of the next block to the cache meanwhile. It then evaluates data in pairs,
-    if `paired`. In single precision a block is summed in float32, the blocks in float64.
+    brings what is kept of the next block to the cache meanwhile, to the first level if `near`. It
+    then evaluates data in pairs, if `paired`. In single precision a block is summed in float32, the
+    blocks in float64.
     """
     digest = SOURCE_DIGEST
     number, size, fused, radial, _argument = _form(feature, dim, single)
     evaluate, evaluate_both, evaluate_pair = make_evaluations(feature, dim, single=single)
+    for_few, few = few_lanes(single=single)
 
     @block_function(cache=feature.builtin)
     def observe(
@@ -222,12 +250,14 @@ def make_observe(
                 if paired and kept != 0:
                     for j in range(first, last, 2):
                         i, alone = j - first, j + 1 == last
-                        prefetch(ahead + size * WIDTH * i, 2 * size * WIDTH)
                         for lane in range(WIDTH if alone and not fused else 0):
                             spare[lane] = rows[i, lane]  # else a user's feature sees anything
                         other = spare if alone else rows[i + 1]
                         pair = (x[j], x[j + 1 - alone], own, rows[i], other, values, others)
-                        for_lanes(evaluate_pair, pair)
+                        for lane in range(0, WIDTH, few):
+                            part = size * (WIDTH * i + 2 * lane)
+                            prefetch(ahead + part, 2 * size * few, near)
+                            for_few(evaluate_pair, (lane, *pair))
                         total[j, k] += amplitude * lane_sum(values, n)
                         if not alone:
                             total[j + 1, k] += amplitude * lane_sum(others, n)
@@ -235,7 +265,7 @@ def make_observe(
                     for j in range(first, last):
                         lanes = (x[j], own, rows[j - first], values)
                         if kept != 0 and not paired:
-                            prefetch(ahead + size * WIDTH * (j - first), size * WIDTH)
+                            prefetch(ahead + size * WIDTH * (j - first), size * WIDTH, near)
                             for_lanes(evaluate_both, lanes)
                         else:
                             for_lanes(evaluate, lanes)

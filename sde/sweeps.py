@@ -12,7 +12,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from sde.addresses import PAGE, aligned, array_at, floats_at, prefetch
+from sde.addresses import CACHE_LINE, PAGE, aligned, array_at, floats_at, prefetch
 from sde.block_steps import (
     Pieces,
     Turn,
@@ -53,9 +53,9 @@ __all__ = [
 ]
 
 
-#: Most bytes of the next block of particles that are brought to the cache while one is worked on:
-#: that saves 3 to 4 % of a step where the particles do not fit in a cache.
-AHEAD = 2 * PAGE
+#: Most bytes of the next block of particles that are brought to the cache while one is worked on,
+#: in so many shares: that saves 3 to 4 % of a step where the particles do not fit in a cache.
+AHEAD, SHARES = 2 * PAGE, 3
 
 
 class Task(NamedTuple):
@@ -134,6 +134,15 @@ def _move(
     return update(block, task.dt, force, noise, particles[1], largest)
 
 
+@expanded
+def _prefetch_share(place: int, size: int, share: int) -> None:
+    """Bring a share of what follows a block of `size` bytes to the cache, if that has a place."""
+    if place != 0:
+        lines = min(size, AHEAD) // CACHE_LINE
+        part = CACHE_LINE * ((lines + SHARES - 1) // SHARES)
+        prefetch(place + size + share * part, part, False)
+
+
 def _make_sweep_chunk() -> Any:
     digest = SOURCE_DIGEST
 
@@ -154,15 +163,16 @@ def _make_sweep_chunk() -> Any:
             if place == 0:
                 load_block(theta, first, count, copy, turn.arranged)
             block = array_at(place or copy.ctypes.data, copy.shape, copy.dtype)
-            if place != 0:
-                prefetch(place + copy.nbytes, min(copy.nbytes, AHEAD))
+            _prefetch_share(place, copy.nbytes, 0)
             if task.moving:
                 find_drift(pieces, block, sweep.weights, force, scratch, kept)
+                _prefetch_share(place, copy.nbytes, 1)
                 finite &= _move(
                     sweep.draws, task, turn.step, block, force, buffers, largest, particles
                 )
                 if place == 0:
                     store_block(block, first, count, theta, turn.arranging)
+            _prefetch_share(place, copy.nbytes, 2)
             if task.interacting:
                 observe(pieces, block, count, sums, scratch, kept)
         return finite

@@ -15,7 +15,17 @@ The polynomials are those of `sde.coefficients`.
 import math
 from typing import Final
 
-from sde.coefficients import COTH, ERF_BOTTOM, ERF_SINGLE, ERF_TOP, EXP, LOG, SIN, SINPI
+from sde.coefficients import (
+    ERF_BOTTOM,
+    ERF_SINGLE,
+    ERF_TOP,
+    EXP,
+    LOG,
+    SIN,
+    SINPI,
+    TANH_BOTTOM,
+    TANH_TOP,
+)
 from sde.intrinsics import (
     bits_like,
     both,
@@ -81,18 +91,25 @@ def _with_sign(magnitude: float, x: float) -> float:
 
 
 @straight_line
-def _power(x: float, factor: float) -> tuple[float, float, float]:
-    """Return s = 2^k / 2, f and D = f coth(f ln 2 / 2), with k + f = g = x factor.
+def _quotient(f: float) -> tuple[float, float]:
+    """Return N and D, with N / D = tanh(f ln 2 / 2), for |f| <= 1/2."""
+    z = f * f
+    return f * polynomial(z, TANH_TOP), polynomial(z, TANH_BOTTOM)
 
-    Then 2^g = (D + f) / (D - f) 2^k, for any g whose 2^g is a normal number: of three numbers that
-    have one quotient, 2^g is s h, 2^g - 1 is (s - 1/2) h + f, and 2^g + 1 is (s - 1/2) h + D, where
-    h = D + f. For k = 0 the factor s - 1/2 vanishes, so that small g lose nothing. The product x
+
+@straight_line
+def _power(x: float, factor: float) -> tuple[float, float, float]:
+    """Return s = 2^k / 2, N and D, with k + f = g = x factor and N / D = tanh(f ln 2 / 2).
+
+    Then 2^g = (D + N) / (D - N) 2^k, for any g whose 2^g is a normal number: of three numbers that
+    have one quotient, 2^g is s h, 2^g - 1 is (s - 1/2) h + N, and 2^g + 1 is (s - 1/2) h + D, where
+    h = D + N. For k = 0 the factor s - 1/2 vanishes, so that small g lose nothing. The product x
     factor is fused, which saves a rounding.
     """
     g = x * factor
-    f = fma(x, factor, -rint(g))
+    n, d = _quotient(fma(x, factor, -rint(g)))
     s = bits_like(x, to_bits(g + like(x, _ROUND_HALF)) << integer_like(x, _TO_EXPONENT))
-    return s, f, polynomial(f * f, COTH)
+    return s, n, d
 
 
 @straight_line
@@ -235,10 +252,10 @@ def sinpi_half(x: float) -> float:
 @straight_line
 def _tanh_double(x: float, factor: float, one: float) -> float:
     y = abs(x)
-    s, f, d = _power(one if y > one else y, factor)  # a NaN stays one
-    common = (s - 0.5) * (d + f)
+    s, n, d = _power(one if y > one else y, factor)  # a NaN stays one
+    common = (s - 0.5) * (d + n)
     # sums that differ in the last term: rounding can't take the quotient above 1
-    return _with_sign((common + f) / (common + d), x)
+    return _with_sign((common + n) / (common + d), x)
 
 
 @straight_line
@@ -246,8 +263,8 @@ def _tanh_single(x: float, factor: float, one: float) -> float:
     # The integer k may be negative as well, which saves taking the sign off and on; the form of
     # `_tanh_double` has errors above four roundings.
     y = one if x > one else x
-    s, f, d = _power(-one if y < -one else y, factor)
-    return fma(s - _HALF, d, (s + _HALF) * f) / fma(s + _HALF, d, (s - _HALF) * f)
+    s, n, d = _power(-one if y < -one else y, factor)
+    return fma(s - _HALF, d, (s + _HALF) * n) / fma(s + _HALF, d, (s - _HALF) * n)
 
 
 @straight_line
@@ -285,7 +302,7 @@ def sigmoid(x: float) -> float:
     """Return the logistic function 1 / (1 + e^-x).
 
     Domain: every number.  Accurate in the tail too.  A subnormal result becomes 0.
-    Method: e^x / (1 + e^x), where e^x = 2^k (D + f) / (D - f) as in `_power`.
+    Method: e^x / (1 + e^x), where e^x = 2^k (D + N) / (D - N) as in `_power`.
 
     Examples
     --------
@@ -298,33 +315,32 @@ def sigmoid(x: float) -> float:
     # what rounding took from it
     low = fma(y, like(x, _LOG2_E_LOW), fma(y, like(x, _LOG2_E), -scaled))
     shifted = scaled + like(x, _ROUND_BIASED)
-    f = (scaled - (shifted - like(x, _ROUND_BIASED))) + low
-    d = polynomial(f * f, COTH)
-    top = bits_like(x, to_bits(shifted) << integer_like(x, _TO_EXPONENT)) * (d + f)
-    return like(x, 0.0) if x < like(x, _EXP_MIN) else top / (top + (d - f))
+    n, d = _quotient((scaled - (shifted - like(x, _ROUND_BIASED))) + low)
+    top = bits_like(x, to_bits(shifted) << integer_like(x, _TO_EXPONENT)) * (d + n)
+    return like(x, 0.0) if x < like(x, _EXP_MIN) else top / (top + (d - n))
 
 
 @straight_line
-def _one_minus_inverse(s: float, f: float, d: float) -> float:
+def _one_minus_inverse(s: float, n: float, d: float) -> float:
     """Return 1 - 2^-g for what `_power` returns."""
-    h = d + f
-    return fma(s - like(s, 0.5), h, f) / (s * h)
+    h = d + n
+    return fma(s - like(s, 0.5), h, n) / (s * h)
 
 
 @straight_line
 def _erf_double(x: float) -> float:
     y, one = abs(x), like(x, _ERF_ONE)
     y = one if y > one else y
-    s, f, d = _power(y, polynomial(y, ERF_TOP) / polynomial(y, ERF_BOTTOM))
-    return _with_sign(_one_minus_inverse(s, f, d), x)
+    s, n, d = _power(y, polynomial(y, ERF_TOP) / polynomial(y, ERF_BOTTOM))
+    return _with_sign(_one_minus_inverse(s, n, d), x)
 
 
 @straight_line
 def _erf_single(x: float) -> float:
     y, one = abs(x), like(x, _ERF_ONE)
     y = one if y > one else y
-    s, f, d = _power(y, polynomial(y, ERF_SINGLE))
-    return _with_sign(_one_minus_inverse(s, f, d), x)
+    s, n, d = _power(y, polynomial(y, ERF_SINGLE))
+    return _with_sign(_one_minus_inverse(s, n, d), x)
 
 
 @straight_line

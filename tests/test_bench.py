@@ -382,7 +382,7 @@ def test_the_replay_of_a_loop_takes_no_longer_than_the_loop():
         pairs * len(features.block.instructions) / features.lanes
     )
     run, row = roofline.replay(features.block), roofline._aligned_ones(1)[0]
-    pair = make_evaluations(FEATURES["tanh"], 4, single=True).pair
+    pair = roofline.pair_at_zero(make_evaluations(FEATURES["tanh"], 4, single=True))
 
     @compiled()
     def loop(given, times):

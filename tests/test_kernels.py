@@ -26,6 +26,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 SIZES = (1, 127, 128, 129, 1000)
 
+#: A request for memory in LLVM's code, and how near it is to be kept.
+PREFETCH = r"call void @llvm\.prefetch[^(]*\([^,]+, i32 0, i32 (\d), i32 1\)"
+
 
 @compiled(forceinline=True)
 def add_to_itself(lane, row):
@@ -241,12 +244,21 @@ def test_rows_of_a_room_lie_alike_in_their_pages(dtype):
     assert {address % row for address in [*addresses, size]} == {0}
 
 
+@pytest.mark.parametrize("near", [False, True])
 @pytest.mark.parametrize("paired", [False, True])
-def test_kept_slopes_of_the_next_block_are_asked_for(paired):
+def test_kept_slopes_of_the_next_block_are_asked_for(paired, near):
     # one that is not cached: code from the cache can't be inspected
     feature = replace(find_feature("tanh"), builtin=False)
-    observe = network_blocks.make_observe(feature, 4, paired=paired)
-    assert "call void @llvm.prefetch" in observe._native.inspect_llvm()
+    observe = network_blocks.make_observe(feature, 4, paired=paired, near=near)
+    locality = set(re.findall(PREFETCH, observe._native.inspect_llvm()))
+    assert locality == {"3" if near else "2"}
+
+
+def test_slopes_of_a_block_come_near_if_they_leave_room_in_the_cache():
+    most = network_blocks.NEAR // 1024  # rows of 128 doubles
+    assert network_blocks.are_near(most)
+    assert not network_blocks.are_near(most + 1)
+    assert network_blocks.are_near(2 * most, single=True)
 
 
 @pytest.mark.parametrize("d", [3, 6])
@@ -268,13 +280,14 @@ def test_an_odd_datum_is_evaluated_again_on_its_own_arguments(d):
     np.testing.assert_array_equal(again, values)
 
 
-def test_memory_that_does_not_exist_may_be_asked_for():
+@pytest.mark.parametrize("near", [False, True])
+def test_memory_that_does_not_exist_may_be_asked_for(near):
     @numba.njit
     def ask(address):
-        prefetch(address, 1024)
+        prefetch(address, 1024, near)
 
     ask(0)
-    assert "call void @llvm.prefetch" in ask.inspect_llvm(ask.signatures[0])
+    assert re.search(PREFETCH, ask.inspect_llvm(ask.signatures[0]))
 
 
 @pytest.mark.parametrize("d", [3, 32])  # arguments with the features, and before them

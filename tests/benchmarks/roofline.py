@@ -25,7 +25,7 @@ from sde.lanes import (
     sum_lanes,
 )
 from sde.lookup import evaluate_cells
-from sde.native import compiled
+from sde.native import compiled, inlined
 
 from .instructions import NUMBERS, Block, hot_block, replay
 from .measure import Spread, Timing
@@ -177,17 +177,29 @@ def _stage(
     return Stage(name, count, block, (block.stored if stores else block.loaded) / size)
 
 
+def pair_at_zero(evaluations: network_blocks.Evaluations) -> Any:
+    """Return the body of the loop over pairs of data from the first lane on."""
+    pair = evaluations.pair
+
+    @inlined
+    def body(lane: int, x: Any, y: Any, theta: Any, a: Any, b: Any, g: Any, h: Any) -> None:
+        pair(lane, 0, x, y, theta, a, b, g, h)
+
+    return body
+
+
 def network_stages(p: int, m: int, dtype: str) -> list[Stage]:
     """Return the loops of a particle-step of a tanh network that keeps its slopes."""
     single = dtype == "float32"
     number: Any = np.float32 if single else np.float64
     size = np.dtype(number).itemsize
     fused = network_blocks.fused_products(find_feature("tanh"), p)
-    pair = network_blocks.make_evaluations(find_feature("tanh"), p, single=single).pair
+    pair = pair_at_zero(network_blocks.make_evaluations(find_feature("tanh"), p, single=single))
+    for_few, _lanes = network_blocks.few_lanes(single=single)
     row, few, x = np.zeros(WIDTH, number), np.zeros((fused, WIDTH), number), np.zeros(fused, number)
     noise, times = np.zeros(WIDTH), 1 if fused else 2  # the drift's, and those of the arguments
     return [
-        _stage("features", m / 2, pair, (x, x, few, *[row] * 4), 4 * size, for_lanes),
+        _stage("features", m / 2, pair, (x, x, few, *[row] * 4), 4 * size, for_few),
         _stage("their sums", m, lanes._lane_value, (row,), size, sum_lanes, stores=False),
         _products(times * p * m, p, number),
         *_draws(p),
