@@ -18,9 +18,11 @@ __all__ = [
     "CACHE_LINE",
     "FIRST_LEVEL",
     "PAGE",
+    "TO_SECOND_LEVEL",
     "aligned",
     "array_at",
     "count_up",
+    "emit_prefetch",
     "floats_at",
     "integers_at",
     "matrix_at",
@@ -43,6 +45,9 @@ def _first_level() -> int:
 #: Bytes of a core's first-level cache of data.
 FIRST_LEVEL = _first_level()
 
+#: The localities, as LLVM numbers them, of what is kept in the first- and second-level caches.
+TO_FIRST_LEVEL, TO_SECOND_LEVEL = 3, 2
+
 #: A load may have to wait for a store under way whose address differs by a multiple of this.
 PAGE = 4096
 
@@ -62,18 +67,23 @@ def _typed_pointer(_typing: Any, _address: Any, number: Any) -> tuple[Any, Any]:
 _pointer: Any = _typed_pointer
 
 
+def emit_prefetch(builder: Any, place: Any, locality: int) -> None:
+    """Emit a request for the cache line at a pointer, to be kept this near."""
+    pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [pointer, *[number] * 3])
+    request = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+    reading, data = number(0), number(1)
+    builder.call(request, [builder.bitcast(place, pointer), reading, number(locality), data])
+
+
 def _line_request(locality: int) -> Any:
-    """Return a function that asks for the cache line at an address, to be kept this near."""
+    """Return a function that asks for the cache line at an address."""
 
     @intrinsic
     def request_line(_typing: Any, address: Any) -> tuple[Any, Any]:
         def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-            kind = ir.FunctionType(ir.VoidType(), [pointer, *[number] * 3])
-            request = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
-            reading, data = number(0), number(1)
-            where = builder.inttoptr(arguments[0], pointer)
-            builder.call(request, [where, reading, number(locality), data])
+            place = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+            emit_prefetch(builder, place, locality)
             return context.get_dummy_value()
 
         return types.void(address), generate
@@ -81,7 +91,8 @@ def _line_request(locality: int) -> Any:
     return request_line
 
 
-_line_to_first_level, _line_to_second_level = _line_request(3), _line_request(2)
+_line_to_first_level = _line_request(TO_FIRST_LEVEL)
+_line_to_second_level = _line_request(TO_SECOND_LEVEL)
 
 
 @expanded
