@@ -262,7 +262,7 @@ def _products(count: float, p: int, number: Any) -> Stage:
     def loop(matrix: Any, rows: Any, out: Any) -> None:
         kind, size = out.dtype, len(rows)
         places = matrix.ctypes.data, rows.ctypes.data, out.ctypes.data
-        product(size, len(out), *places, kind, True)
+        product(size, len(out), *places, kind, True, places[0])
 
     rows = np.zeros((products.GROUP, WIDTH), number)
     loop(np.zeros(len(rows) ** 2, number), rows, rows.copy())
