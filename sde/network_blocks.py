@@ -24,7 +24,6 @@ from sde.products import GROUP, add_square, multiply, pack
 __all__ = [
     "are_near",
     "arrange",
-    "few_lanes",
     "fused_products",
     "in_pairs",
     "make_drift",
@@ -204,11 +203,6 @@ def are_near(slopes: int, *, single: bool = False) -> bool:
     return slopes * WIDTH * size <= NEAR
 
 
-def few_lanes(*, single: bool = False) -> tuple[Any, int]:
-    """Return the loop over lanes between two requests for what is kept, and how many it takes."""
-    return (for_half, HALF) if single else (for_quarter, QUARTER)
-
-
 def make_observe(
     feature: Feature, dim: int, *, single: bool = False, paired: bool = False, near: bool = False
 ) -> BlockFunction:
@@ -222,7 +216,7 @@ def make_observe(
     digest = SOURCE_DIGEST
     number, size, fused, radial, _argument = _form(feature, dim, single)
     evaluate, evaluate_both, evaluate_pair = make_evaluations(feature, dim, single=single)
-    for_few, few = few_lanes(single=single)
+    few = HALF if single else QUARTER  # lanes between two requests for what is kept
 
     @block_function(cache=feature.builtin)
     def observe(
@@ -257,7 +251,10 @@ def make_observe(
                         for lane in range(0, WIDTH, few):
                             part = size * (WIDTH * i + 2 * lane)
                             prefetch(ahead + part, 2 * size * few, near)
-                            for_few(evaluate_pair, (lane, *pair))
+                            if single:  # a loop in a variable is not found in the cache
+                                for_half(evaluate_pair, (lane, *pair))
+                            else:
+                                for_quarter(evaluate_pair, (lane, *pair))
                         total[j, k] += amplitude * lane_sum(values, n)
                         if not alone:
                             total[j + 1, k] += amplitude * lane_sum(others, n)

@@ -14,7 +14,7 @@ import pytest
 from numba.core.registry import cpu_target
 
 import sde
-from sde import block_steps, kernels, network_blocks, sweeps
+from sde import addresses, block_steps, kernels, network_blocks, sweeps
 from sde.addresses import aligned, prefetch
 from sde.features import FEATURES, find_feature
 from sde.initial import sample_initial
@@ -278,6 +278,17 @@ def test_an_odd_datum_is_evaluated_again_on_its_own_arguments(d):
     values, again = scratch[:2]
     assert sums[-1] == pytest.approx(values.sum() * net.amplitude, rel=1e-13)
     np.testing.assert_array_equal(again, values)
+
+
+@pytest.mark.parametrize(("listed", "size"), [("48K\n", 49152), ("\n", 32768), (None, 32768)])
+def test_the_first_level_cache_has_the_size_that_linux_lists(monkeypatch, listed, size):
+    def read_text(_path):
+        if listed is None:
+            raise FileNotFoundError
+        return listed
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    assert addresses._first_level() == size
 
 
 @pytest.mark.parametrize("near", [False, True])

@@ -1,6 +1,9 @@
 """Access to the compiler: functions that are called from compiled code, and through addresses."""
 
+import os
 import pickle
+import subprocess
+import sys
 from typing import NamedTuple
 
 import numba
@@ -106,3 +109,22 @@ def test_systems_of_one_precision_are_swept_by_one_function():
     state, nothing = np.zeros((5, 2), "float32"), np.empty((0, 0))
     alike = [sweeper(s.pieces_in(state.dtype), draws, state, nothing) for s in (user, small)]
     assert alike[0] != alike[1]
+
+
+def test_the_next_process_finds_everything_in_the_cache(tmp_path):
+    # a function that holds an intrinsic in a variable is compiled anew in every process
+    program = (
+        "import sde\n"
+        "net = sde.MeanFieldNetwork([[1.0, 0.5], [0.3, 0.2]], [1, -1])\n"
+        "sde.simulate(net, sde.StableNoise(1.5, 'II'), n=1000, t1=1.0, dt=1 / 16)\n"
+    )
+    cache = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_DEBUG_CACHE": "1"}
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", program], env=cache, capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    )
+    assert "data saved" in first
+    assert "data loaded" in second
+    assert "data saved" not in second

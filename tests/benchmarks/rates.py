@@ -5,6 +5,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from sde.addresses import PAGE, aligned
 from sde.intrinsics import fma
 from sde.lanes import WIDTH, for_lanes
 from sde.native import compiled
@@ -19,6 +20,9 @@ __all__ = ["multiply_add_share", "peak_call"]
 #: Chains a lane, and their length. Four vectors of three chains and their factors fill the 16
 #: registers of AVX2; two units that take four cycles need eight chains.
 LANES, DEPTH, CHAINS, PASSES = WIDTH, 8, 3, 40_000
+
+#: Numbers in a page.
+ROOM = PAGE // 8
 
 
 @compiled(forceinline=True)
@@ -41,7 +45,9 @@ def _multiply_adds(x: Any, passes: int, out: Any) -> None:
 
 def peak_call(threads: int) -> tuple[Any, int]:
     """Return a call that does nothing but multiply-adds, and its floating-point operations."""
-    x, out = np.full((threads, LANES), 0.5), np.zeros((threads, LANES))
+    # a page or more for each thread: two that store to the same cache line wait for each other
+    x, out = (aligned(threads * ROOM, np.float64).reshape(threads, ROOM) for _ in range(2))
+    x[:] = 0.5
 
     def call() -> None:
         numba.set_num_threads(threads)

@@ -22,6 +22,7 @@ from sde.lanes import (
     WIDTH,
     for_half,
     for_lanes,
+    for_quarter,
     sum_lanes,
 )
 from sde.lookup import evaluate_cells
@@ -195,7 +196,7 @@ def network_stages(p: int, m: int, dtype: str) -> list[Stage]:
     size = np.dtype(number).itemsize
     fused = network_blocks.fused_products(find_feature("tanh"), p)
     pair = pair_at_zero(network_blocks.make_evaluations(find_feature("tanh"), p, single=single))
-    for_few, _lanes = network_blocks.few_lanes(single=single)
+    for_few = for_half if single else for_quarter
     row, few, x = np.zeros(WIDTH, number), np.zeros((fused, WIDTH), number), np.zeros(fused, number)
     noise, times = np.zeros(WIDTH), 1 if fused else 2  # the drift's, and those of the arguments
     return [
