@@ -485,6 +485,15 @@ def test_a_target_beyond_the_bound_is_said_to_be(invoke, monkeypatch):
     assert "not met" in shown
 
 
+def test_the_first_replay_after_the_contestants_does_not_count():
+    replays = {"features": list, "sums": dict}
+    (unused, *rest) = compete._settled(replays).items()
+    assert unused[0] not in replays
+    assert unused[1] is list
+    assert dict(rest) == replays
+    assert not compete._settled({})
+
+
 def test_each_case_is_shown_when_it_is_finished(invoke):
     shown = invoke("tiny*", "two").stdout
     assert shown.index("peer / ours") < shown.index("tiny-hard: ")
