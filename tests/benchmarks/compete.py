@@ -124,8 +124,8 @@ def _settled(replays: Mapping[str, Call]) -> Mapping[str, Call]:
     What the last contestant leaves behind, such as memory that goes back to the system, slows what
     comes next for more than a turn's pause: the first replay took up to three times as long.
     """
-    unused = {"a replay that does not count": call for call in islice(replays.values(), 1)}
-    return {**unused, **replays}
+    unused = [("a replay that does not count", call) for call in islice(replays.values(), 1)]
+    return {**dict(unused), **replays}
 
 
 def _replays(case: Case, threads: int) -> Replays | None:
