@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from sde import spare_memory
 from sde.addresses import CACHE_LINE, aligned, array_at, floats_at
-from sde.lanes import WIDTH, load, store, sum_lanes
+from sde.lanes import WIDTH, sum_lanes
 from sde.native import call_block, compiled, expanded, inlined
 from sde.sampling import SCRATCH
+from sde.transpose import load, store
 
 __all__ = [
     "Pieces",
@@ -46,7 +47,8 @@ class Pieces(NamedTuple):
     """A system as the kernels see it: three block functions, the sizes and arrays they need.
 
     `n_scratch` and `n_slopes` count rows of a block: of scratch space, and of what `observe` can
-    keep for `find_drift` (none if zero). `prepare` reads `data`. `observe` and `find_drift` read
+    keep for `find_drift` (none if zero), which then finds the drift of `part` coordinates at a time
+    (of all, if it reads no such thing). `prepare` reads `data`. `observe` and `find_drift` read
     `inputs`, in the precision in which they and all blocks are computed.
     """
 
@@ -58,6 +60,7 @@ class Pieces(NamedTuple):
     n_weights: int
     n_scratch: int
     n_slopes: int
+    part: int
     shape: NDArray[np.int64]
     data: NDArray[np.float64]
     inputs: NDArray[np.floating]
@@ -116,20 +119,33 @@ def prepare(pieces: Pieces, mean_field: Any, weights: Any) -> None:
 
 @expanded
 def find_drift(
-    pieces: Pieces, block: Any, weights: Any, force: Any, scratch: Any, kept: int
+    pieces: Pieces,
+    block: Any,
+    weights: Any,
+    force: Any,
+    scratch: Any,
+    kept: int,
+    some: tuple[int, int],
 ) -> None:
-    """Write the drift of a block; `kept` is the address of its kept slopes, or 0."""
-    call_block(
-        pieces.drift,
-        pieces.shape.ctypes.data,
-        pieces.inputs.ctypes.data,
-        block.ctypes.data,
-        weights.ctypes.data,
-        force.ctypes.data,
-        scratch.ctypes.data,
-        kept,
-        0,
-    )
+    """Write the drift of the coordinates from the first of `some` up to the second.
+
+    `kept` is the address of the block's kept slopes, or 0: then `some` are all coordinates. Else
+    they begin with a part of those that are found at a time.
+    """
+    together, begin = pieces.part if kept != 0 else pieces.dim, some[0]
+    while begin < some[1]:  # a range with such a step divides, which takes as long as a call
+        call_block(
+            pieces.drift,
+            pieces.shape.ctypes.data,
+            pieces.inputs.ctypes.data,
+            block.ctypes.data,
+            weights.ctypes.data,
+            force.ctypes.data + (begin - some[0]) * WIDTH * force.itemsize,
+            scratch.ctypes.data,
+            kept,
+            begin,
+        )
+        begin += together
 
 
 @compiled(forceinline=True)

@@ -64,7 +64,7 @@ def _find_chunk_drifts(
     for b in range(bounds[0], bounds[1]):
         first, count = particles_of(b, len(theta))
         load_block(theta, first, count, block, False)
-        find_drift(pieces, block, weights, force, scratch, 0)
+        find_drift(pieces, block, weights, force, scratch, 0, (0, pieces.dim))
         store_block(force, first, count, out, False)
 
 
@@ -190,7 +190,7 @@ def _make_advance_replicates() -> Any:
         for thread in numba.prange(threads):
             r = next_item(taken, thread, threads, replicates, threads)
             while r >= 0:
-                own = Draws(draws.address, draws.parameters, keys[r])
+                own = Draws(draws.address, draws.parameters, keys[r], draws.in_parts)
                 failed[r] = _advance_replicate(
                     pieces, own, task, steps, keeping, theta[r], function
                 )

@@ -28,9 +28,7 @@ __all__ = [
     "has_wide_vectors",
     "lane_sum",
     "lanes_intrinsic",
-    "load",
     "loop_request",
-    "store",
     "sum_lanes",
 ]
 
@@ -156,47 +154,6 @@ for_quarter: Any = lanes_intrinsic(QUARTER)
 #: `sum_lanes(body, (a, b, ...))` returns the sum of `body(lane, a, b, ...)` over the lanes, in the
 #: type of the terms.
 sum_lanes: Any = lanes_intrinsic(WIDTH, summing=True)
-
-
-@compiled()
-def load(theta: Any, first: int, count: int, block: Any) -> None:
-    """Copy a block; repeat its last particle in lanes past the end, where a drift is finite too."""
-    dim = theta.shape[1]
-    fours = dim - dim % 4
-    for c in range(0, fours, 4):  # four at a time, for the compiler to transpose them
-        for lane in range(count):
-            row = theta[first + lane]
-            for k in range(c, c + 4):
-                block[k * WIDTH + lane] = row[k]
-    for c in range(fours, dim):  # in views: an index that might wrap takes no vectors
-        row, column = block[c * WIDTH : (c + 1) * WIDTH], theta[first : first + count, c]
-        for lane in range(count):
-            row[lane] = column[lane]
-    for c in range(dim):
-        for lane in range(count, WIDTH):
-            block[c * WIDTH + lane] = block[c * WIDTH + count - 1]
-
-
-@compiled()
-def store(block: Any, first: int, count: int, theta: Any) -> None:
-    """Copy the first `count` lanes of a block back to the particles from `first` on.
-
-    The block is left with what was stored, which is rounded if the particles are stored in less
-    than the block's precision.
-    """
-    dim = theta.shape[1]
-    fours = dim - dim % 4
-    for c in range(0, fours, 4):
-        for lane in range(count):
-            row = theta[first + lane]
-            for k in range(c, c + 4):
-                row[k] = block[k * WIDTH + lane]
-    for c in range(fours, dim):
-        row, column = block[c * WIDTH : (c + 1) * WIDTH], theta[first : first + count, c]
-        for lane in range(count):
-            column[lane] = row[lane]
-    if theta.itemsize < block.itemsize:
-        load(theta, first, count, block)
 
 
 @compiled(forceinline=True)

@@ -31,7 +31,7 @@ def _draw_pending(draws: Draws, step: int, pending: Any, noise: Any, scratch: An
     """Draw the noise of one fine step and add it to what waits for each scheme."""
     schemes, blocks, size = pending.shape
     for b in range(blocks):
-        draw_block(draws, b * WIDTH, step, size // WIDTH, noise, scratch, False)
+        draw_block(draws, b * WIDTH, step, (0, size // WIDTH), noise, scratch, False)
         for s in range(schemes):
             for i in range(size):
                 pending[s, b, i] += noise[i]
@@ -48,7 +48,7 @@ def _take_step(
     for b in range(pending.shape[0]):
         count = min(WIDTH, n - b * WIDTH)
         load(theta, b * WIDTH, count, block)
-        find_drift(pieces, block, weights, force, scratch, 0)
+        find_drift(pieces, block, weights, force, scratch, 0, (0, pieces.dim))
         finite &= update(block, dt, force, pending[b], count, np.finfo(theta.dtype).max)
         store(block, b * WIDTH, count, theta)
         pending[b, :] = 0.0
@@ -165,7 +165,7 @@ def _make_run_schemes() -> Any:
         for thread in numba.prange(threads):
             r = next_item(taken, thread, threads, replicates, threads)
             while r >= 0:
-                own = Draws(draws.address, draws.parameters, keys[r])
+                own = Draws(draws.address, draws.parameters, keys[r], draws.in_parts)
                 failed[r] = _run_replicate(
                     pieces, own, dt, ratios, steps, flow, initial[r], measured[r], function
                 )

@@ -206,19 +206,21 @@ def typed_function(result: Any, *arguments: Any) -> Callable[[Callable[..., Any]
 
 @intrinsic
 def _call_typed(_typing: Any, _address: Any, arguments: Any, number: Any) -> tuple[Any, Any]:
-    result = number.dtype
+    result = types.void if isinstance(number, types.NoneType) else number.dtype
 
     def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
         kinds = [context.get_value_type(kind) for kind in arguments.types]
-        function = ir.FunctionType(context.get_value_type(result), kinds)
+        returned = ir.VoidType() if result == types.void else context.get_value_type(result)
+        function = ir.FunctionType(returned, kinds)
         given = [builder.extract_value(values[1], i) for i in range(len(kinds))]
-        return builder.call(builder.inttoptr(values[0], function.as_pointer()), given)
+        found = builder.call(builder.inttoptr(values[0], function.as_pointer()), given)
+        return context.get_dummy_value() if result == types.void else found
 
     return result(types.intp, arguments, number), generate
 
 
 #: `call_at(address, (a, b, ...), number)` calls a `typed_function` of the types of a, b, ..., which
-#: returns a number of this type, as np.bool_.
+#: returns a number of this type, as np.bool_, or nothing if that is None.
 call_at: Any = _call_typed
 
 

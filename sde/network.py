@@ -18,6 +18,7 @@ from sde.losses import Loss, check_gradient, find_loss, make_prepare, weight_cou
 from sde.network_blocks import (
     are_near,
     arrange,
+    drift_part,
     fused_products,
     in_pairs,
     make_drift,
@@ -215,7 +216,7 @@ class MeanFieldNetwork(System):
         )
         drift = once(("drift", *key), lambda: make_drift(feature, d, single=single))
         prepare = once(("prepare", loss), lambda: make_prepare(loss))
-        inputs = arrange(feature, x, dtype)
+        inputs, part = arrange(feature, x, dtype), drift_part(feature, m, d, self.outputs)
         if not np.isfinite(inputs).all():
             remedy = "dtype='float64'" if single else "other units"
             raise ValueError(
@@ -231,7 +232,8 @@ class MeanFieldNetwork(System):
             weight_count(m, d, self.outputs),
             scratch_rows(),
             y.size,
-            np.array([m, d, self.outputs], dtype=np.int64),
+            part,
+            np.array([m, d, self.outputs, part], dtype=np.int64),
             np.concatenate([[self.amplitude], x.ravel(), y.ravel()]),
             inputs,
         )

@@ -19,11 +19,12 @@ from sde.features import Feature
 from sde.intrinsics import fma
 from sde.lanes import HALF, QUARTER, WIDTH, for_half, for_lanes, for_quarter, lane_sum
 from sde.native import SOURCE_DIGEST, BlockFunction, block_function, compiled, inlined
-from sde.products import GROUP, add_square, multiply, pack
+from sde.products import DEPTH, GROUP, add_square, multiply, pack
 
 __all__ = [
     "are_near",
     "arrange",
+    "drift_part",
     "fused_products",
     "in_pairs",
     "make_drift",
@@ -37,6 +38,10 @@ __all__ = [
 #: Data whose arguments are found at a time: whole groups of a product, whose rows stay in the
 #: first-level cache until their features are evaluated.
 DATA = 2 * GROUP
+
+#: Coordinates whose drift is found at a time from kept slopes, where those of a block are read fast
+#: enough to be read once a part: so the drift stays in the second-level cache until it is used.
+PART = 11 * GROUP
 
 #: From here on an odd number of data, too, is evaluated in pairs.
 MANY_DATA = 32
@@ -56,6 +61,12 @@ def fused_products(feature: Feature, dim: int) -> int:
 def scratch_rows() -> int:
     """Return the rows of scratch space that the block functions of a network need."""
     return 2 + DATA
+
+
+def drift_part(feature: Feature, m: int, dim: int, outputs: int) -> int:
+    """Return the number of coordinates whose drift is found at a time from kept slopes."""
+    parted = feature.geometry == "inner" and outputs == 1 and m <= DEPTH
+    return min(dim, PART) if parted else dim * outputs
 
 
 def number_type(single: bool) -> Any:
@@ -274,7 +285,8 @@ def make_observe(
 def make_drift(feature: Feature, dim: int, *, single: bool = False) -> BlockFunction:
     """Compile the block function of the drift: a weighted sum of gradients of the features.
 
-    If it is handed the address of kept slopes, it does not evaluate the feature.
+    If it is handed the address of kept slopes, it does not evaluate the feature, and finds only the
+    drift of the coordinates from `begin` on, as many as the last of the sizes says.
     """
     digest, evaluate = SOURCE_DIGEST, make_slope(feature, dim, single=single)
     number, item, fused, radial, _argument = _form(feature, dim, single)
@@ -288,15 +300,16 @@ def make_drift(feature: Feature, dim: int, *, single: bool = False) -> BlockFunc
         out: int,
         scratch: int,
         kept: int,
-        _h: int,
+        begin: int,
     ) -> None:
         _ = digest
-        sizes = integers_at(shape, 3)
+        sizes = integers_at(shape, 4)
         m, d, outputs = sizes[0], sizes[1], sizes[2]
         arranged, total = array_at(inputs, (m * d,), number), array_at(scratch, (1, WIDTH), number)
         x = array_at(inputs, (m, d), number)  # row by row if fused
         # past the slopes of the loss, which the pulls contain
         pulls, together = weights + item * m * outputs, m if kept != 0 else DATA
+        columns = (begin, min(begin + sizes[3], d) if kept != 0 else d)
         for k in range(outputs):
             own = array_at(theta + item * WIDTH * k * d, (d, WIDTH), number)
             force = array_at(out + item * WIDTH * k * d, (d, WIDTH), number)
@@ -310,7 +323,7 @@ def make_drift(feature: Feature, dim: int, *, single: bool = False) -> BlockFunc
                     for j in range(first, some[1]):
                         for_lanes(evaluate, (x[j], own, slopes[j - first]))
                 pull, fresh = array_at(pulls + item * k * m * d, (d * m,), number), first == 0
-                multiply(pull, (d, m), (0, d), some, slopes, force, fresh)
+                multiply(pull, (d, m), columns, some, slopes, force, fresh)
                 if radial:  # the gradient is g'(a) (θ - x)
                     pull = array_at(weights + item * k * m, (m,), number)
                     multiply(pull, (1, m), (0, 1), some, slopes, total, fresh)

@@ -267,7 +267,8 @@ class StableNoise:
         replicate = validation.count("replicate", replicate, least=0, most=2**64 - 1)
         parameters = sampler_parameters(self.kind, self.alpha, self.step_scale(dt))
         block = sampler(self.kind, self.alpha)
-        return Draws(block.address, parameters, random.stream_key(seed, replicate, stream))
+        key = random.stream_key(seed, replicate, stream)
+        return Draws(block.address, parameters, key, self.kind in KINDS)
 
     def _fill(
         self,

@@ -58,6 +58,10 @@ __all__ = [
 AHEAD, SHARES = 2 * PAGE, 3
 
 
+#: Up to so many coordinates are moved together: a call for each would cost more than it saves.
+TOGETHER = 16
+
+
 class Task(NamedTuple):
     """What a sweep does: a step of size `dt` with so many steps of noise, or nothing but observe.
 
@@ -126,12 +130,47 @@ def _move(
     than `largest`.
     """
     noise, scratch = buffers
-    first, dim = task.first + particles[0], noise.size // WIDTH
+    first, all_of_them = task.first + particles[0], (0, noise.size // WIDTH)
     if task.substeps == 0:
         noise[:] = 0.0
     for s in range(task.substeps):
-        draw_block(draws, first, step * task.substeps + s, dim, noise, scratch, s > 0)
+        time = step * task.substeps + s
+        draw_block(draws, first, time, all_of_them, noise, scratch, s > 0)
     return update(block, task.dt, force, noise, particles[1], largest)
+
+
+@compiled()
+def _move_one_by_one(
+    sweep: Sweep,
+    step: int,
+    block: Any,
+    kept: int,
+    force: Any,
+    buffers: Any,
+    largest: float,
+    particles: tuple[int, int],
+) -> bool:
+    """Find the drift of many coordinates, draw their noise, and move them, one after the other.
+
+    So what has been found is used before it leaves the cache, and while the noise of a coordinate
+    is drawn, the next one is brought there.
+    """
+    pieces, task = sweep.pieces, sweep.task
+    noise, scratch = buffers
+    line, finite = WIDTH * block.itemsize, True
+    part = pieces.part if kept != 0 else pieces.dim
+    drawn = array_at(noise.ctypes.data, (WIDTH,), noise.dtype)
+    for first in range(0, pieces.dim, part):
+        some = (first, min(first + part, pieces.dim))
+        find_drift(pieces, block, sweep.weights, force, scratch, kept, some)
+        for c in range(some[0], some[1]):
+            row = array_at(block.ctypes.data + c * line, (WIDTH,), block.dtype)
+            push = array_at(force.ctypes.data + (c - first) * line, (WIDTH,), force.dtype)
+            prefetch(row.ctypes.data + line, line, False)
+            particle = task.first + particles[0]
+            draw_block(sweep.draws, particle, step, (c, c + 1), drawn, scratch, False)
+            finite &= update(row, task.dt, push, drawn, particles[1], largest)
+    return finite
 
 
 @expanded
@@ -154,6 +193,7 @@ def _make_sweep_chunk() -> Any:
         pieces, task, theta = sweep.pieces, sweep.task, sweep.theta
         copy, force, noise, scratch = room_at(room, pieces)
         buffers, largest, finite = (noise, scratch), np.finfo(theta.dtype).max, True
+        one_by_one = sweep.draws.in_parts and task.substeps == 1 and pieces.dim > TOGETHER
         sums = floats_at(total, pieces.n_observables)
         sums[:] = 0.0
         for b in range(bounds[0], bounds[1]):
@@ -165,11 +205,17 @@ def _make_sweep_chunk() -> Any:
             block = array_at(place or copy.ctypes.data, copy.shape, copy.dtype)
             _prefetch_share(place, copy.nbytes, 0)
             if task.moving:
-                find_drift(pieces, block, sweep.weights, force, scratch, kept)
-                _prefetch_share(place, copy.nbytes, 1)
-                finite &= _move(
-                    sweep.draws, task, turn.step, block, force, buffers, largest, particles
-                )
+                if one_by_one:
+                    finite &= _move_one_by_one(
+                        sweep, turn.step, block, kept, force, buffers, largest, particles
+                    )
+                else:
+                    whole = (0, pieces.dim)
+                    find_drift(pieces, block, sweep.weights, force, scratch, kept, whole)
+                    _prefetch_share(place, copy.nbytes, 1)
+                    finite &= _move(
+                        sweep.draws, task, turn.step, block, force, buffers, largest, particles
+                    )
                 if place == 0:
                     store_block(block, first, count, theta, turn.arranging)
             _prefetch_share(place, copy.nbytes, 2)
@@ -255,4 +301,4 @@ def observe_alone(
 
 def no_draws() -> Draws:
     """Return what a sweep needs in which nothing moves."""
-    return Draws(0, np.zeros(1), np.uint64(0))
+    return Draws(0, np.zeros(1), np.uint64(0), in_parts=False)

@@ -212,6 +212,7 @@ class McKeanVlasov(System):
             self.n_observables,
             self.n_observables,
             0,
+            self.dim,
             np.array([self.dim, self.n_observables], dtype=np.int64),
             np.zeros(1),
             np.zeros(1),

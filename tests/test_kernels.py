@@ -20,6 +20,7 @@ from sde.features import FEATURES, find_feature
 from sde.initial import sample_initial
 from sde.lanes import for_lanes
 from sde.native import compiled
+from sde.products import DEPTH
 from sde.stable import KINDS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -116,6 +117,44 @@ def test_wide_particles_and_kept_slopes_agree_with_plain_numpy(feature, d, more,
     monkeypatch.setattr(block_steps, "KEPT", 0)
     assert not block_steps.can_keep_slopes(net.pieces, n, steps)
     np.testing.assert_array_equal(run().saved, kept.saved)
+
+
+@pytest.mark.parametrize(
+    ("d", "m"),
+    [
+        pytest.param(sweeps.TOGETHER + 1, 9, id="coordinates one by one"),
+        pytest.param(network_blocks.PART + 1, 9, id="the drift of one coordinate left"),
+        pytest.param(2 * network_blocks.PART + 30, 9, id="in three parts"),
+        pytest.param(network_blocks.PART + 30, DEPTH + 1, id="too many slopes for parts"),
+    ],
+)
+@pytest.mark.parametrize("kind", [*KINDS, "directions"])
+def test_particles_of_many_coordinates_agree_with_plain_numpy(kind, d, m, monkeypatch):
+    net, oracle = network("tanh", d, m, 1)
+    assert (net.pieces.part < d) == (m <= DEPTH and d > network_blocks.PART)
+    noise, dt, steps, n = sde.StableNoise(1.5, "II", 0.3), 0.125, 3, 300
+    if kind == "directions":
+        rows = np.random.default_rng(0).normal(size=(3, d))
+        noise = sde.DirectionalNoise(1.5, directions=rows, sigma=0.3)
+    elif kind != "II":
+        noise = sde.StableNoise(1.5, kind, 0.3)
+
+    def run(**options):
+        return sde.simulate(net, noise, n=n, t1=steps * dt, dt=dt, seed=3, **options)
+
+    kept = run()
+    draw = noise.increments(n, d, dt, steps, seed=3)
+    start = sample_initial(sde.Gaussian(1.0), n, d, seed=3, replicate=0)
+    states, fields = oracles.particle_paths(oracle.observables, oracle.drift, draw, start, dt)
+    np.testing.assert_allclose(kept.theta, states[-1], rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(kept.mean_field, fields, rtol=1e-11, atol=1e-11)
+    fine = run(substeps=2)
+    draw = noise.increments(n, d, dt, steps, substeps=2, seed=3)
+    states, _ = oracles.particle_paths(oracle.observables, oracle.drift, draw, start, dt)
+    np.testing.assert_allclose(fine.theta, states[-1], rtol=1e-11, atol=1e-11)
+    # the same bits where the features are evaluated again instead, for all coordinates at once
+    monkeypatch.setattr(block_steps, "KEPT", 0)
+    np.testing.assert_array_equal(run().theta, kept.theta)
 
 
 def mirrored_pull(d):

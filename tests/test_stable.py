@@ -199,7 +199,7 @@ def test_coarse_increments_are_sums_of_fine_ones(noise, n, dim, steps, substeps)
 def test_noise_is_written_to_a_block_or_added(kind, alpha):
     @numba.njit
     def draw(draws, block, scratch, adding):
-        sampling.draw_block(draws, 128, 3, 2, block, scratch, adding)
+        sampling.draw_block(draws, 128, 3, (0, 2), block, scratch, adding)
 
     if kind == "directions":
         noise = DirectionalNoise(alpha, directions=[[1.0, 2.0], [3.0, 0.0], [0.0, 1.0]])
@@ -212,6 +212,26 @@ def test_noise_is_written_to_a_block_or_added(kind, alpha):
     twice = block.copy()
     draw(draws, twice, scratch, True)
     np.testing.assert_allclose(twice, 2 * block, rtol=1e-14)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("alpha", [0.5, 1.5, 2.0])
+@pytest.mark.parametrize("kind", KINDS)
+def test_coordinates_may_be_drawn_in_parts(kind, alpha, size):
+    @numba.njit
+    def draw(draws, whole, parts, part, scratch):
+        sampling.draw_block(draws, 128, 3, (0, 6), whole, scratch, False)
+        scratch[:] = np.nan
+        for c in range(0, 6, size):
+            sampling.draw_block(draws, 128, 3, (c, c + size), part, scratch, False)
+            parts[c : c + size] = part
+
+    draws = StableNoise(alpha, kind).draws(1.0, 0, 0)
+    assert draws.in_parts
+    whole, parts, part = (np.full((rows, 128), np.nan) for rows in (6, 6, size))
+    draw(draws, whole, parts, part, np.empty(sampling.SCRATCH))
+    np.testing.assert_array_equal(parts, whole)
+    assert np.isfinite(whole).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)

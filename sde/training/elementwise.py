@@ -120,7 +120,7 @@ def _make_move(together: bool) -> Any:
             for b in range(low, high):
                 start, stop = b * WIDTH, min((b + 1) * WIDTH, n)
                 if rows > 0:
-                    draw_block(draws, first + start, step, rows, kicks, scratch, False)
+                    draw_block(draws, first + start, step, (0, rows), kicks, scratch, False)
                 finite[part] &= _move_rows(rate, kicks, weights[start:stop], gradient[start:stop])
         return bool(finite.all())
 

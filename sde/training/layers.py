@@ -26,7 +26,7 @@ from sde.training.units import forward, pull_back, room_for_parts
 
 __all__ = ["Kicks", "Layers", "first_particles", "uniform_weights"]
 
-_SILENT = Draws(0, np.zeros(1), np.uint64(0))
+_SILENT = Draws(0, np.zeros(1), np.uint64(0), in_parts=False)
 
 
 def first_particles(sizes: Sequence[int]) -> list[int]:

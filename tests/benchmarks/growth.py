@@ -22,13 +22,13 @@ MORE_ROUNDS = 3
 #: What is varied, and over which values: each range starts where the term that is linear in the
 #: quantity outweighs the rest (m: tanh against the draws; p: draws and products against tanh;
 #: n and steps: particles against the cost of a call, which with many coordinates is memory that is
-#: seen for the first time: hence the steps along p). Along n and m, slopes are never kept: where
-#: they begin not to fit, the time of a particle jumps by a quarter.
+#: seen for the first time, a tenth of 16 steps: hence the steps along p). Along n and m, slopes are
+#: never kept: where they begin not to fit, the time of a particle jumps by a quarter.
 RANGES: dict[str, tuple[dict[str, int], tuple[int, ...]]] = {
     "n": ({"p": 4, "m": 32, "steps": 4}, (2**19, 2**20, 2**21, 2**22)),
     "steps": ({"p": 4, "m": 32, "n": 2**14}, (64, 128, 256, 512, 1024)),
     "m": ({"p": 4, "n": 2**13, "steps": 2}, (2048, 4096, 8192, 16384)),
-    "p": ({"m": 32, "n": 2**13, "steps": 16}, (128, 256, 512, 1024)),
+    "p": ({"m": 32, "n": 2**13, "steps": 64}, (128, 256, 512, 1024)),
 }
 
 
