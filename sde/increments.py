@@ -63,21 +63,25 @@ def _fill_blocks(
     steps, n, dim = out.shape
     drawn = 1 if common else dim
     number = draws.parameters.dtype
-    scratch, block = aligned(SCRATCH, number), aligned(drawn * WIDTH, number)
+    scratch, room = aligned(SCRATCH, number), aligned(drawn * WIDTH, number)
     for b in range(blocks[0], blocks[1]):
         first = b * WIDTH
         last = min(first + WIDTH, n)
         for k in range(steps):
             rows = out[k, first:last]
-            if draws.in_parts and substeps == 1:
+            # full blocks of one coordinate lie in memory as they are drawn
+            lying = dim == 1 and last - first == WIDTH
+            place = rows.ctypes.data if lying else room.ctypes.data
+            block = array_at(place, (drawn * WIDTH,), number)
+            if draws.in_parts and substeps == 1 and not common:
                 _draw_one_by_one(draws, first, k, block, scratch, rows)
             else:
                 for s in range(substeps):
                     draw_block(draws, first, k * substeps + s, (0, drawn), block, scratch, s > 0)
-            if common:
-                _spread(block, rows)
-            else:
-                store(block, first, last - first, out[k])
+            if common and not lying:
+                _spread(room, rows)
+            elif not lying:
+                store(room, first, last - first, out[k])
 
 
 def _make_fill() -> Any:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sde.addresses import CACHE_LINE, PAGE, aligned, array_at, floats_at, prefetch
 from sde.block_steps import (
     Pieces,
+    Room,
     Turn,
     find_drift,
     kept_at,
@@ -118,59 +119,26 @@ def _move(
     draws: Draws,
     task: Task,
     step: int,
+    some: tuple[int, int],
     block: Any,
     force: Any,
     buffers: Any,
     largest: float,
     particles: tuple[int, int],
 ) -> bool:
-    """Give a block its noise, and move it; return whether all is finite.
+    """Give coordinates of a block their noise, and move them; return whether all is finite.
 
-    It has the particles from the first of `particles` on, as many as the second. None may be larger
-    than `largest`.
+    They are those from the first of `some` up to the second, the rows of `block`, whose drift is
+    `force`. It has the particles from the first of `particles` on, as many as the second.
+    None may be larger than `largest`.
     """
     noise, scratch = buffers
-    first, all_of_them = task.first + particles[0], (0, noise.size // WIDTH)
+    first = task.first + particles[0]
     if task.substeps == 0:
         noise[:] = 0.0
     for s in range(task.substeps):
-        time = step * task.substeps + s
-        draw_block(draws, first, time, all_of_them, noise, scratch, s > 0)
+        draw_block(draws, first, step * task.substeps + s, some, noise, scratch, s > 0)
     return update(block, task.dt, force, noise, particles[1], largest)
-
-
-@compiled()
-def _move_one_by_one(
-    sweep: Sweep,
-    step: int,
-    block: Any,
-    kept: int,
-    force: Any,
-    buffers: Any,
-    largest: float,
-    particles: tuple[int, int],
-) -> bool:
-    """Find the drift of many coordinates, draw their noise, and move them, one after the other.
-
-    So what has been found is used before it leaves the cache, and while the noise of a coordinate
-    is drawn, the next one is brought there.
-    """
-    pieces, task = sweep.pieces, sweep.task
-    noise, scratch = buffers
-    line, finite = WIDTH * block.itemsize, True
-    part = pieces.part if kept != 0 else pieces.dim
-    drawn = array_at(noise.ctypes.data, (WIDTH,), noise.dtype)
-    for first in range(0, pieces.dim, part):
-        some = (first, min(first + part, pieces.dim))
-        find_drift(pieces, block, sweep.weights, force, scratch, kept, some)
-        for c in range(some[0], some[1]):
-            row = array_at(block.ctypes.data + c * line, (WIDTH,), block.dtype)
-            push = array_at(force.ctypes.data + (c - first) * line, (WIDTH,), force.dtype)
-            prefetch(row.ctypes.data + line, line, False)
-            particle = task.first + particles[0]
-            draw_block(sweep.draws, particle, step, (c, c + 1), drawn, scratch, False)
-            finite &= update(row, task.dt, push, drawn, particles[1], largest)
-    return finite
 
 
 @expanded
@@ -182,6 +150,45 @@ def _prefetch_share(place: int, size: int, share: int) -> None:
         prefetch(place + size + share * part, part, False)
 
 
+@expanded
+def _take_step(
+    sweep: Sweep,
+    step: int,
+    block: Any,
+    place: int,
+    kept: int,
+    room: Room,
+    particles: tuple[int, int],
+) -> bool:
+    """Find the drift of a block, and move it; return whether all is finite.
+
+    All coordinates at once, or one after the other: then drift, found for a part of them at a time,
+    and noise are used before they leave the cache, and the next coordinate comes there meanwhile.
+    """
+    pieces, draws, task = sweep.pieces, sweep.draws, sweep.task
+    largest = np.finfo(sweep.theta.dtype).max
+    dim, line, finite = pieces.dim, WIDTH * block.itemsize, True
+    alone = draws.in_parts and task.substeps == 1 and dim > TOGETHER
+    part, size = (pieces.part if alone and kept != 0 else dim), (1 if alone else dim)
+    noise = array_at(room.noise.ctypes.data, (size * WIDTH,), room.noise.dtype)
+    begin = c = 0
+    while begin < dim:  # a range with such a step divides, which takes as long as a call
+        some = (begin, min(begin + part, dim))
+        find_drift(pieces, block, sweep.weights, room.force, room.scratch, kept, some)
+        if begin == 0:
+            _prefetch_share(place, block.nbytes, 1)
+        while c < some[1]:
+            row = array_at(block.ctypes.data + c * line, noise.shape, block.dtype)
+            push = array_at(room.force.ctypes.data + (c - begin) * line, noise.shape, block.dtype)
+            if alone:
+                prefetch(row.ctypes.data + line, line, False)
+            buffers, own = (noise, room.scratch), (c, c + size)
+            finite &= _move(draws, task, step, own, row, push, buffers, largest, particles)
+            c += size
+        begin = some[1]
+    return finite
+
+
 def _make_sweep_chunk() -> Any:
     digest = SOURCE_DIGEST
 
@@ -191,9 +198,8 @@ def _make_sweep_chunk() -> Any:
         """Do what the function below does; `total`, of the sums, and `room` are addresses."""
         _ = digest
         pieces, task, theta = sweep.pieces, sweep.task, sweep.theta
-        copy, force, noise, scratch = room_at(room, pieces)
-        buffers, largest, finite = (noise, scratch), np.finfo(theta.dtype).max, True
-        one_by_one = sweep.draws.in_parts and task.substeps == 1 and pieces.dim > TOGETHER
+        own, finite = room_at(room, pieces), True
+        copy, scratch = own.block, own.scratch
         sums = floats_at(total, pieces.n_observables)
         sums[:] = 0.0
         for b in range(bounds[0], bounds[1]):
@@ -205,17 +211,7 @@ def _make_sweep_chunk() -> Any:
             block = array_at(place or copy.ctypes.data, copy.shape, copy.dtype)
             _prefetch_share(place, copy.nbytes, 0)
             if task.moving:
-                if one_by_one:
-                    finite &= _move_one_by_one(
-                        sweep, turn.step, block, kept, force, buffers, largest, particles
-                    )
-                else:
-                    whole = (0, pieces.dim)
-                    find_drift(pieces, block, sweep.weights, force, scratch, kept, whole)
-                    _prefetch_share(place, copy.nbytes, 1)
-                    finite &= _move(
-                        sweep.draws, task, turn.step, block, force, buffers, largest, particles
-                    )
+                finite &= _take_step(sweep, turn.step, block, place, kept, own, particles)
                 if place == 0:
                     store_block(block, first, count, theta, turn.arranging)
             _prefetch_share(place, copy.nbytes, 2)

@@ -6,11 +6,11 @@ one by one, which takes about twice as long.
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from sde.addresses import array_at
 from sde.lanes import WIDTH
 from sde.native import compiled, expanded
 
@@ -41,89 +41,99 @@ def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
     return [columns[k % 2][k // 2] for k in range(SIDE)]
 
 
-@intrinsic
-def _transpose_square(
-    _typing: Any, _source: Any, _apart: Any, given: Any, _target: Any, _below: Any, wanted: Any
-) -> Any:
-    word = types.intp
-    sizes = [kind.dtype.bitwidth // 8 for kind in (given, wanted)]
-
-    def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-        vectors = [
-            ir.VectorType(context.get_value_type(kind.dtype), SIDE) for kind in (given, wanted)
-        ]
-
-        def places(address: Any, step: Any, vector: Any) -> list[Any]:
-            found = [address]
-            while len(found) < SIDE:
-                found.append(builder.add(found[-1], step))
-            return [builder.inttoptr(place, vector.as_pointer()) for place in found]
-
-        rows = [builder.load(p, align=sizes[0]) for p in places(values[0], values[1], vectors[0])]
-        if sizes[0] != sizes[1]:
-            cast = builder.fpext if sizes[0] < sizes[1] else builder.fptrunc
-            rows = [cast(row, vectors[1]) for row in rows]
-        targets = places(values[3], values[4], vectors[1])
-        for place, column in zip(targets, _transposed(builder, rows), strict=True):
-            builder.store(column, place, align=sizes[1])
-        return context.get_dummy_value()
-
-    return types.void(word, word, given, word, word, wanted), generate
+def _rows(context: Any, builder: Any, place: Any, step: Any, number: Any, count: int) -> list[Any]:
+    """Return pointers to `count` vectors of as many numbers, `step` bytes apart."""
+    kind = context.get_value_type(number.dtype)
+    pointer = (kind if count == 1 else ir.VectorType(kind, count)).as_pointer()
+    places = [place]
+    while len(places) < count:
+        places.append(builder.add(places[-1], step))
+    return [builder.inttoptr(place, pointer) for place in places]
 
 
-#: `_square(source, apart, number, target, below, number)` copies a square of numbers of one type,
-#: whose rows lie so many bytes apart, to one of another type, whose columns do.
-_square: Any = _transpose_square
+def _transposer(count: int) -> Any:
+    """Return the function that copies a square of so many rows, 1 or `SIDE`.
+
+    `copy(source, step, number, target, step, number)` copies numbers of one type, whose rows lie so
+    many bytes apart, to numbers of another type, whose columns do.
+    """
+
+    @intrinsic
+    def copy(
+        _typing: Any, _source: Any, _apart: Any, given: Any, _target: Any, _below: Any, wanted: Any
+    ) -> Any:
+        word = types.intp
+        sizes = [kind.dtype.bitwidth // 8 for kind in (given, wanted)]
+
+        def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+            sources = _rows(context, builder, values[0], values[1], given, count)
+            targets = _rows(context, builder, values[3], values[4], wanted, count)
+            rows = [builder.load(place, align=sizes[0]) for place in sources]
+            if sizes[0] != sizes[1]:
+                cast = builder.fpext if sizes[0] < sizes[1] else builder.fptrunc
+                rows = [cast(row, targets[0].type.pointee) for row in rows]
+            columns = rows if count == 1 else _transposed(builder, rows)
+            for column, place in zip(columns, targets, strict=True):
+                builder.store(column, place, align=sizes[1])
+            return context.get_dummy_value()
+
+        return types.void(word, word, given, word, word, wanted), generate
+
+    return copy
 
 
-def _make_copy(*, loading: bool) -> Any:
-    @compiled(forceinline=True)
-    def copy_squares(theta: Any, first: int, count: int, block: Any) -> tuple[int, int]:
-        """Copy whole squares of `count` particles to a block, or back; return their two sides."""
-        dim, apart, below = theta.shape[1], theta.strides[0], WIDTH * block.itemsize
-        particles, rows = theta.ctypes.data + first * apart, block.ctypes.data
-        fours, whole = dim - dim % SIDE, count - count % SIDE
-        for some in range(0, fours, COORDINATES):
-            for lanes in range(0, whole, LANES):
-                for c in range(some, min(some + COORDINATES, fours), SIDE):
-                    for lane in range(lanes, min(lanes + LANES, whole), SIDE):
-                        standing = particles + lane * apart + c * theta.itemsize
-                        lying = rows + c * below + lane * block.itemsize
-                        if loading:
-                            _square(standing, apart, theta.dtype, lying, below, block.dtype)
-                        else:
-                            _square(lying, below, block.dtype, standing, apart, theta.dtype)
-        return fours, whole
-
-    return copy_squares
+_copy_square, _copy_number = _transposer(SIDE), _transposer(1)
 
 
-_squares_in, _squares_out = _make_copy(loading=True), _make_copy(loading=False)
+@compiled()
+def _copy(
+    source: int,
+    source_steps: tuple[int, int],
+    given: Any,
+    target: int,
+    target_steps: tuple[int, int],
+    wanted: Any,
+    sizes: tuple[int, int],
+) -> None:
+    """Copy numbers of so many lanes and coordinates.
+
+    Of the type `given` at an address to the type `wanted` at another; the steps are the bytes from
+    a lane to the next, and from a coordinate, the smaller of them those of a number.
+    """
+    apart, below = max(source_steps), max(target_steps)
+    lanes, dim = sizes
+    whole, fours = lanes - lanes % SIDE, dim - dim % SIDE
+    for some in range(0, fours, COORDINATES):
+        for few in range(0, whole, LANES):
+            for c in range(some, min(some + COORDINATES, fours), SIDE):
+                for lane in range(few, min(few + LANES, whole), SIDE):
+                    place = source + lane * source_steps[0] + c * source_steps[1]
+                    other = target + lane * target_steps[0] + c * target_steps[1]
+                    _copy_square(place, apart, given, other, below, wanted)
+    for c in range(dim if whole < lanes or fours < dim else 0):
+        for lane in range(whole if c < fours else 0, lanes):
+            place = source + lane * source_steps[0] + c * source_steps[1]
+            other = target + lane * target_steps[0] + c * target_steps[1]
+            _copy_number(place, 0, given, other, 0, wanted)
 
 
 @expanded
-def _side_by_side(theta: Any, first: int, count: int) -> Any:
-    """View particles of one coordinate, for loops that know that they lie side by side."""
-    return array_at(theta.ctypes.data + first * theta.itemsize, (count,), theta.dtype)
+def _layout(theta: Any, first: int, block: Any) -> Any:
+    """Return the address and the steps of particles, and of a block."""
+    particles = np.intp(theta.ctypes.data + first * theta.strides[0])
+    steps = (block.itemsize, WIDTH * block.itemsize)
+    return particles, (theta.strides[0], theta.itemsize), np.intp(block.ctypes.data), steps
 
 
 @compiled()
 def load(theta: Any, first: int, count: int, block: Any) -> None:
     """Copy a block; repeat its last particle in lanes past the end, where a drift is finite too."""
-    dim, (fours, whole) = theta.shape[1], _squares_in(theta, first, count, block)
-    if dim == 1:
-        numbers = _side_by_side(theta, first, count)
-        for lane in range(count):
-            block[lane] = numbers[lane]
-    else:
-        for c in range(0 if whole < count else fours, dim):
-            row, column = block[c * WIDTH : (c + 1) * WIDTH], theta[first : first + count, c]
-            for lane in range(whole if c < fours else 0, count):
-                row[lane] = column[lane]
+    particles, apart, rows, below = _layout(theta, first, block)
+    dim = theta.shape[1]
+    _copy(particles, apart, theta.dtype, rows, below, block.dtype, (count, dim))
     for c in range(dim if count < WIDTH else 0):
-        row = block[c * WIDTH : (c + 1) * WIDTH]
         for lane in range(count, WIDTH):
-            row[lane] = row[count - 1]
+            block[c * WIDTH + lane] = block[c * WIDTH + count - 1]
 
 
 @compiled()
@@ -133,15 +143,7 @@ def store(block: Any, first: int, count: int, theta: Any) -> None:
     The block is left with what was stored, which is rounded if the particles are stored in less
     than the block's precision.
     """
-    dim, (fours, whole) = theta.shape[1], _squares_out(theta, first, count, block)
-    if dim == 1:
-        numbers = _side_by_side(theta, first, count)
-        for lane in range(count):
-            numbers[lane] = block[lane]
-    else:
-        for c in range(0 if whole < count else fours, dim):
-            row, column = block[c * WIDTH : (c + 1) * WIDTH], theta[first : first + count, c]
-            for lane in range(whole if c < fours else 0, count):
-                column[lane] = row[lane]
+    particles, apart, rows, below = _layout(theta, first, block)
+    _copy(rows, below, block.dtype, particles, apart, theta.dtype, (count, theta.shape[1]))
     if theta.itemsize < block.itemsize:
         load(theta, first, count, block)
