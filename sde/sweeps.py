@@ -58,7 +58,6 @@ __all__ = [
 #: in so many shares: that saves 3 to 4 % of a step where the particles do not fit in a cache.
 AHEAD, SHARES = 2 * PAGE, 3
 
-
 #: Up to so many coordinates are moved together: a call for each would cost more than it saves.
 TOGETHER = 16
 

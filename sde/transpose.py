@@ -94,15 +94,16 @@ def _copy(
     target_steps: tuple[int, int],
     wanted: Any,
     sizes: tuple[int, int],
+    side_by_side: bool,
 ) -> None:
     """Copy numbers of so many lanes and coordinates.
 
     Of the type `given` at an address to the type `wanted` at another; the steps are the bytes from
-    a lane to the next, and from a coordinate, the smaller of them those of a number.
+    a lane to the next, and from a coordinate. The numbers of a particle lie side by side, or not.
     """
     apart, below = max(source_steps), max(target_steps)
     lanes, dim = sizes
-    whole, fours = lanes - lanes % SIDE, dim - dim % SIDE
+    whole, fours = lanes - lanes % SIDE, dim - dim % SIDE if side_by_side else 0
     for some in range(0, fours, COORDINATES):
         for few in range(0, whole, LANES):
             for c in range(some, min(some + COORDINATES, fours), SIDE):
@@ -122,15 +123,22 @@ def _layout(theta: Any, first: int, block: Any) -> Any:
     """Return the address and the steps of particles, and of a block."""
     particles = np.intp(theta.ctypes.data + first * theta.strides[0])
     steps = (block.itemsize, WIDTH * block.itemsize)
-    return particles, (theta.strides[0], theta.itemsize), np.intp(block.ctypes.data), steps
+    return particles, theta.strides, np.intp(block.ctypes.data), steps
+
+
+@expanded
+def _are_side_by_side(theta: Any) -> bool:
+    """Tell whether a particle's coordinates are; those of a copy of a broadcast array are not."""
+    found: bool = theta.strides[1] == theta.itemsize
+    return found
 
 
 @compiled()
 def load(theta: Any, first: int, count: int, block: Any) -> None:
     """Copy a block; repeat its last particle in lanes past the end, where a drift is finite too."""
     particles, apart, rows, below = _layout(theta, first, block)
-    dim = theta.shape[1]
-    _copy(particles, apart, theta.dtype, rows, below, block.dtype, (count, dim))
+    dim, straight = theta.shape[1], _are_side_by_side(theta)
+    _copy(particles, apart, theta.dtype, rows, below, block.dtype, (count, dim), straight)
     for c in range(dim if count < WIDTH else 0):
         for lane in range(count, WIDTH):
             block[c * WIDTH + lane] = block[c * WIDTH + count - 1]
@@ -144,6 +152,7 @@ def store(block: Any, first: int, count: int, theta: Any) -> None:
     than the block's precision.
     """
     particles, apart, rows, below = _layout(theta, first, block)
-    _copy(rows, below, block.dtype, particles, apart, theta.dtype, (count, theta.shape[1]))
+    sizes, straight = (count, theta.shape[1]), _are_side_by_side(theta)
+    _copy(rows, below, block.dtype, particles, apart, theta.dtype, sizes, straight)
     if theta.itemsize < block.itemsize:
         load(theta, first, count, block)

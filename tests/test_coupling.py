@@ -122,6 +122,19 @@ def test_euler_error_is_that_of_two_whole_runs(n, kind, norm):
                 assert error == pytest.approx(wanted[norm], rel=1e-12, abs=1e-13)
 
 
+def test_a_given_start_of_whole_squares_of_numbers_is_read_in_its_order():
+    # copies of a given start lie in another order than drawn ones
+    net, noise = network(8), sde.StableNoise(1.6, "II", 0.8)
+    start = np.random.default_rng(0).normal(size=(200, 8))
+    options = {"n": 200, "seed": 3, "initial": start}
+    errors = sde.euler_error(
+        net, noise, t1=1.0, dts=[0.5], dt_reference=2**-5, replicates=2, norm="grid", **options
+    )
+    for r in range(2):
+        wanted = plain_errors(net, noise, 0.5, 2**-5, r, **options)["grid"]
+        assert errors[r, 0] == pytest.approx(wanted, rel=1e-12)
+
+
 def test_after_a_single_step_the_norms_are_one():
     net, noise = network(), sde.StableNoise(1.6, "II")
     options = {"n": 6, "t1": 0.5, "dts": [0.5], "dt_reference": 0.125, "replicates": 4}

@@ -56,3 +56,16 @@ def test_a_block_is_stored_to_its_particles_only_and_left_with_what_they_hold(
     np.testing.assert_array_equal(block.reshape(dim, WIDTH)[:, :count], stored)
     outside = np.delete(theta, range(first, first + count), axis=0)
     assert np.isnan(outside).all()
+
+
+@pytest.mark.parametrize("dim", [1, 3, 8])
+def test_particles_may_lie_in_any_order(dim):
+    numbers = np.random.default_rng(0).normal(size=(dim, 130, 2))
+    theta, block = numbers[..., 1].T, np.full(dim * WIDTH, np.nan)  # columns, every other number
+    load(theta, 2, WIDTH, block)
+    np.testing.assert_array_equal(block.reshape(dim, WIDTH), theta[2:].T)
+    others = np.zeros_like(numbers)
+    store(block, 1, WIDTH, others[..., 0].T)
+    np.testing.assert_array_equal(others[:, 1:129, 0], numbers[:, 2:, 1])
+    others[:, 1:129, 0] = 0
+    assert not others.any()
