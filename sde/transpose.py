@@ -128,8 +128,11 @@ def _layout(theta: Any, first: int, block: Any) -> Any:
 
 @expanded
 def _are_side_by_side(theta: Any) -> bool:
-    """Tell whether a particle's coordinates are; those of a copy of a broadcast array are not."""
-    found: bool = theta.strides[1] == theta.itemsize
+    """Tell whether a particle's coordinates are, and the next particle lies behind them.
+
+    Those of a copy of a broadcast array are not, nor do the rows of such an array itself.
+    """
+    found: bool = theta.strides[0] >= theta.strides[1] == theta.itemsize
     return found
 
 

@@ -69,3 +69,11 @@ def test_particles_may_lie_in_any_order(dim):
     np.testing.assert_array_equal(others[:, 1:129, 0], numbers[:, 2:, 1])
     others[:, 1:129, 0] = 0
     assert not others.any()
+
+
+@pytest.mark.parametrize("rows", ["backwards", "all the same"])
+def test_rows_may_lie_in_any_order(rows):
+    numbers, block = np.random.default_rng(0).normal(size=(130, 8)), np.full(8 * WIDTH, np.nan)
+    theta = numbers[::-1] if rows == "backwards" else np.broadcast_to(numbers[0], numbers.shape)
+    load(theta, 2, WIDTH, block)
+    np.testing.assert_array_equal(block.reshape(8, WIDTH), theta[2:].T)
